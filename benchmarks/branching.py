@@ -11,7 +11,8 @@ from random import Random
 from statistics import median
 
 from benchmarks.execution import dynamic
-from ketline.domain.spec import Method, RunOptions
+from ketline.domain.circuits.method import Method
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

@@ -30,7 +30,7 @@ from qiskit.qasm3.exceptions import QASM3Error
 from benchmarks.library import NOT_CIRCUITS, library_names, library_program
 from benchmarks.mqt import Export, exports
 from ketline.domain.errors import ExecutionFailed
-from ketline.domain.spec import TaskSpec
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner
 from tests.corpus import FAULTY, Reading, has_meaning, reading_of, specification_examples

@@ -11,8 +11,8 @@ from benchmarks.site import Broker, Site, open_servers, open_site
 from ketline.config import map_database_url
 from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.engine.database import open_database
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName, Role
-from ketline.domain.audit import COMMAND_LINE, Actor
+from ketline.domain.access.audit import COMMAND_LINE, Actor
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName, Role
 from ketline.service.access.keys import ManageKeys
 from tests.servers import RabbitServer, RedisServer
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from statistics import median
 
-from ketline.domain.gradients import Gradient, GradientMethod
-from ketline.domain.spec import Inputs, Method, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.circuits.method import Method
+from ketline.domain.results.gradients import Gradient, GradientMethod
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from ketline.domain.errors import ExecutionFailed
-from ketline.domain.spec import TaskSpec
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.child.soft_time_limit import SoftTimeLimit, soft_time_limit
-from ketline.execution.frontend.program import _parse, _read_with_importer
 from ketline.execution.frontend.scanner import scan
+from ketline.execution.frontend.syntax_tree import parse_text, read_with_importer
 from ketline.execution.frontend.unroller import unroll
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner
@@ -27,8 +27,8 @@ _TEXTS = {name: text for name, (text, _) in HOSTILE.items()}
 _LONGEST = {"a megabyte of branches": 'include "stdgates.inc"; qubit q; bit c; ' + "if (c) x q;" * 90_000}
 _FRONT_ENDS: dict[str, tuple[Callable[[str], object], dict[str, str]]] = {
     "scanner": (lambda text: scan(text, _LIMITS), _TEXTS | HOSTILE_TO_THE_SCANNER | _LONGEST),
-    "parser and importer": (lambda text: _read_with_importer(text, _LIMITS), _TEXTS),
-    "parser and unroller": (lambda text: unroll(_parse(text, _LIMITS, {}).root, _LIMITS, {}), _TEXTS),
+    "parser and importer": (lambda text: read_with_importer(text, _LIMITS), _TEXTS),
+    "parser and unroller": (lambda text: unroll(parse_text(text, _LIMITS, {}).root, _LIMITS, {}), _TEXTS),
 }
 
 

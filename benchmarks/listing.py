@@ -24,8 +24,10 @@ from benchmarks.listing_rows import DAYS, INDEXES, fill
 from ketline.db.engine.database import open_database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.migrate import migrate
-from ketline.domain.lists import Order, Position, TaskFilter, TaskPart, TaskQuery
-from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import Order, Position, TaskFilter, TaskPart, TaskQuery
 from tests.servers import PostgresServer
 
 _NOW = datetime.now(UTC)

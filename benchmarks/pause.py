@@ -19,10 +19,13 @@ import uvloop
 from benchmarks.figures import PauseFigures, Spread
 from benchmarks.processes import Account, Watch, end, start_module
 from benchmarks.programs import layered_rotations
-from ketline.cli.serve import worker
+from ketline.cli.server.serve import worker
 from ketline.config import Settings, load_settings
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import CorrelationId, Submission, Task, TaskStatus
+from ketline.domain.ids import CorrelationId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
+from ketline.domain.tasks.task import Task
 from ketline.logs import configure_logs
 from ketline.runtime import open_embedded
 from ketline.service.services import Services

@@ -11,18 +11,13 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 
-from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.lowering import Lowered
+from ketline.domain.circuits.method import Method
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.circuit.operations import count_operations
-from ketline.execution.frontend.program import (
-    Program,
-    _lowered,
-    _read_with_importer,
-    _read_with_scanner,
-    _unrolling_reader,
-    load_program,
-    program_reader,
-)
+from ketline.execution.circuit.passes.lowered import Lowered
+from ketline.execution.frontend.program import Program, _lowered, _unrolling_reader, load_program, program_reader
+from ketline.execution.frontend.readers import read_with_scanner
+from ketline.execution.frontend.syntax_tree import read_with_importer
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 
@@ -54,7 +49,7 @@ def _row(name: str, slow: Callable[[], object], fast: Callable[[], object], roun
 def _row_of_search(controls: int) -> None:
     text = _search(controls)
     short = load_program(text, _LIMITS)
-    parsed = _read_with_scanner(text, _LIMITS)
+    parsed = read_with_scanner(text, _LIMITS)
     assert parsed is not None
     plain = parsed.plain
     operations = Counter(count_operations(plain.steps))
@@ -76,7 +71,7 @@ def _by_turns(slow: Callable[[], object], fast: Callable[[], object], rounds: in
 
 
 def _by_importer(text: str) -> Program:
-    return _lowered(_read_with_importer(text, _LIMITS), _LIMITS, None)
+    return _lowered(read_with_importer(text, _LIMITS), _LIMITS, None)
 
 
 _SIMULATOR = Simulator(_LIMITS)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from benchmarks.figures import Spread
 from ketline.db.schema.tables import tasks
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 _UNFINISHED = (TaskStatus.PENDING, TaskStatus.PROCESSING)
 STAGES = ("queued", "parsing", "simulating")

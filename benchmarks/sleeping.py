@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from ketline.domain.task import Profile, RunResult
+from ketline.domain.results.result import Profile, RunResult
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.execution.protocol import READY, Request, Response, decode_request, encode_response
 from ketline.simulator import die_with_parent
@@ -24,7 +24,7 @@ def main(role: str, seconds: str, *arguments: str) -> None:
         answer_orders(int(fd), float(seconds))
     else:
         # Only here: children have no use for it.
-        from ketline.cli.server import run_loop
+        from ketline.cli.server.commands import run_loop
 
         run_loop(_work(seconds))
 
@@ -48,7 +48,7 @@ def _result(request: Request, seconds: float) -> RunResult:
 
 
 async def _work(seconds: str) -> None:
-    from ketline.cli.serve import worker
+    from ketline.cli.server.serve import worker
     from ketline.config import load_settings
     from ketline.logs import configure_logs
     from ketline.runtime import execution_limits, open_worker

@@ -34,8 +34,8 @@ BETWEEN_SECONDS = 0.25
 
 def main(role: str) -> None:
     # Only here: whoever starts this program has no use for them.
-    from ketline.cli.serve import serve_api, serve_embedded
-    from ketline.cli.server import run_loop
+    from ketline.cli.server.commands import run_loop
+    from ketline.cli.server.serve import serve_api, serve_embedded
     from ketline.config import load_settings
     from ketline.logs import configure_logs
 

@@ -14,7 +14,8 @@ from benchmarks.processes import Account, Watch
 from benchmarks.programs import BELL, SHOTS
 from benchmarks.records import Records
 from benchmarks.site import Site
-from ketline.domain.spec import Method, ProgramFormat
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
 
 # As if so many had been submitted one after the other just now, and none of them put on the queue yet.
 _TASKS = """

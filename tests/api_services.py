@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import ANYONE
-from ketline.ports.audit import AuditLog
-from ketline.ports.catalogue import TaskCatalogue
-from ketline.ports.devices import DeviceStore
-from ketline.ports.history import StatisticsHistory
-from ketline.ports.inspection import Inspector, ProgramLibrary
-from ketline.ports.queue import DeadLetterBox, TaskPublisher
-from ketline.ports.usage import UsageLedger
-from ketline.ports.workers import WorkerRegistry
+from ketline.domain.access.principals import ANYONE
+from ketline.ports.access.audit import AuditLog
+from ketline.ports.access.usage import UsageLedger
+from ketline.ports.devices.devices import DeviceStore
+from ketline.ports.operations.history import StatisticsHistory
+from ketline.ports.operations.workers import WorkerRegistry
+from ketline.ports.tasks.catalogue import TaskCatalogue
+from ketline.ports.tasks.inspection import Inspector, ProgramLibrary
+from ketline.ports.tasks.queue import DeadLetterBox, TaskPublisher
 from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate

@@ -12,9 +12,10 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity
 from pamqp.commands import Queue
 
+from ketline.domain.attempts.claim import Dispatch
 from ketline.domain.errors import PublishFailed, QueueUnavailable
-from ketline.domain.task import CorrelationId, Dispatch, TaskId
-from ketline.ports.queue import ConsumerSlot, Delivery, TaskPublisher
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.ports.tasks.queue import ConsumerSlot, Delivery, TaskPublisher
 
 WAIT_SECONDS = 20.0
 """How long a test waits for what a busy machine does late, where it is not about how soon."""

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 import qirrunner
 
-from ketline.domain.conversion import ConversionOutput
-from ketline.domain.spec import InputValue, ProgramFormat, QirProfile, RunOptions, Target
+from ketline.domain.circuits.program_format import ProgramFormat, QirProfile, Target
+from ketline.domain.results.conversion import ConversionOutput
+from ketline.domain.tasks.inputs import InputValue
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.conversion import convert
-from ketline.execution.frontend.program import load_program, read_as_written
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.readers import read_as_written
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 

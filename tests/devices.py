@@ -7,9 +7,12 @@ from qiskit.providers import BackendV2, Options
 from qiskit.transpiler import Target
 
 from ketline.device_target import target_of_device
-from ketline.domain.device import Device, device_from_json
-from ketline.domain.device_run import DeviceRun
-from ketline.domain.spec import Inputs, Method, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.device import Device, device_from_json
+from ketline.domain.devices.device_run import DeviceRun
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.protocol import Command, Request
 from tests.circuits import as_qpy
 

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from ketline.domain.access import DEFAULT_PROJECT, ApiKey, Principal, Project, ProjectName, Role
-from ketline.domain.audit import Actor, AuditEntry, AuditPage, AuditRecord
+from ketline.domain.access.audit import Actor, AuditEntry, AuditPage, AuditRecord
+from ketline.domain.access.principals import DEFAULT_PROJECT, ApiKey, Principal, Project, ProjectName, Role
+from ketline.domain.access.quotas import ProjectQuotas
 from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown
-from ketline.domain.quotas import ProjectQuotas
 
 
 class FakeProjectStore:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from ketline.domain.audit import Actor
-from ketline.domain.claim_stops import ClaimStops, Drain, Pause, PauseScope
+from ketline.domain.access.audit import Actor
+from ketline.domain.attempts.claim_stops import ClaimStops, Drain, Pause, PauseScope
+from ketline.domain.attempts.interventions import Requeued
 from ketline.domain.errors import TaskNotFound, WorkerUnknown
-from ketline.domain.interventions import Requeued
-from ketline.domain.task import TaskId, WorkerId
-from ketline.ports.storage import StorageUse
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.ports.operations.storage import StorageUse
 
 SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -8,11 +8,13 @@ from typing import Self
 
 from ketline.api.tasks.line_reader import LATE_LINES
 from ketline.api.tasks.views import view_task
-from ketline.domain.access import ProjectName
-from ketline.domain.audit import Actor
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.principals import ProjectName
 from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotPending
-from ketline.domain.labels import Labels
-from ketline.domain.lists import (
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.lists import (
     WHILE_PENDING,
     Changeable,
     EndedTask,
@@ -26,10 +28,11 @@ from ketline.domain.lists import (
     TaskQuery,
     TaskStatistics,
 )
-from ketline.domain.priority import QueuePosition
-from ketline.domain.queues import TaskQueue
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Accepted, IdempotencyKey, Task, TaskId, TaskLine, TaskStatus
+from ketline.domain.tasks.priority import QueuePosition
+from ketline.domain.tasks.queues import TaskQueue
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Accepted, IdempotencyKey
+from ketline.domain.tasks.task import Task, TaskLine
 from tests.fakes import FakeTaskRepository
 
 

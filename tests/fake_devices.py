@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.audit import Action, Actor, AuditRecord
-from ketline.domain.device import Device
-from ketline.domain.device_list import DeviceEntry, entry_of, no_device
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.devices.device import Device
+from ketline.domain.devices.device_list import DeviceEntry, entry_of, no_device
 from ketline.domain.errors import TooManyDevices
 from ketline.domain.limits import MAX_DEVICES
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ketline.domain.history import History, HistoryPoint, HistoryQuery, Minute, minute_of
+from ketline.domain.operations.history import History, HistoryPoint, HistoryQuery, Minute, minute_of
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 POINTS = (

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
-from ketline.domain.access import DEFAULT_PROJECT, Owner
-from ketline.domain.usage import Usage, UsageQuery, UsageRow
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner
+from ketline.domain.access.usage import Usage, UsageQuery, UsageRow
 
 ROWS = (
     UsageRow(

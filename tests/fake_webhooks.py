@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from ketline.domain.access import ProjectName
-from ketline.domain.audit import Actor
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.principals import ProjectName
 from ketline.domain.errors import DeliveryNotFound, TaskNotFound
-from ketline.domain.task import TaskId
-from ketline.domain.webhooks import (
+from ketline.domain.ids import TaskId
+from ketline.domain.webhooks.deliveries import (
     Attempt,
     AttemptLimits,
     ClaimedDelivery,

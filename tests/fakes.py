@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Self
 
 from ketline.api.tasks.views import view_task
-from ketline.domain.access import ProjectName
-from ketline.domain.audit import Actor
-from ketline.domain.dead_letters import DeadLetter, DeadLetters
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.attempts.dead_letters import DeadLetter, DeadLetters
 from ketline.domain.errors import (
     IdempotencyKeyReused,
     KetlineError,
@@ -17,16 +18,11 @@ from ketline.domain.errors import (
     TaskNotFound,
     TaskNotHeld,
 )
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.task import (
-    Accepted,
-    Dispatch,
-    StatusChange,
-    Submission,
-    Task,
-    TaskId,
-    TaskStatus,
-)
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.submission import Accepted, Submission
+from ketline.domain.tasks.task import StatusChange, Task
 
 
 class FakeTaskRepository:

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.backend import Backend, BackendLimits
-from ketline.domain.backend_jobs import BackendDescription
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.attempts.worker import LiveWorker, WorkerCondition, WorkerIdentity
+from ketline.domain.backends.backend_jobs import BackendDescription
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.backend import Backend, BackendLimits
 from ketline.domain.errors import TaskNotFound
-from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.spec import Method, ProgramFormat, TaskSpec
-from ketline.domain.task import TaskId, WorkerId
-from ketline.domain.worker import LiveWorker, WorkerCondition, WorkerIdentity
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.domain.tasks.inspection import Drawing, Inspection, ProgramSource
+from ketline.domain.tasks.spec import TaskSpec
 
 INSPECTION = Inspection(
     tier="scanner",

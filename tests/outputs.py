@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from ketline.client.convert.qiskit_definitions import with_definitions
-from ketline.domain.outputs import COMPLEX, Output, OutputType, RequestedOutput
-from ketline.domain.spec import Inputs, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.results.outputs import COMPLEX, Output, OutputType, RequestedOutput
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.protocol import (
     Command,

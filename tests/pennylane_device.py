@@ -11,8 +11,8 @@ from functools import partial
 
 from pennylane.devices.tests import get_device_tests
 
-from ketline.cli.ephemeral_server import with_ephemeral_server
-from ketline.cli.server import configured
+from ketline.cli.client.ephemeral_server import with_ephemeral_server
+from ketline.cli.server.commands import configured
 from ketline.client import Client
 
 _SLOTS = 2

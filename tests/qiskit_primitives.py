@@ -20,8 +20,8 @@ from typing import Any
 import qiskit.providers.basic_provider
 import qiskit.providers.fake_provider
 
-from ketline.cli.ephemeral_server import with_ephemeral_server
-from ketline.cli.server import configured
+from ketline.cli.client.ephemeral_server import with_ephemeral_server
+from ketline.cli.server.commands import configured
 from ketline.client import Client
 from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, KetlineSampler
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Profile, RunResult
-from ketline.ports.repositories import DeferredTasks
-from ketline.ports.runner import CircuitRunner
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.results.result import Profile, RunResult
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.ports.tasks.repositories import DeferredTasks
+from ketline.ports.tasks.runner import CircuitRunner
 from ketline.runtime import SystemClock
 from ketline.service.attempts.deferrals import Deferrals
 

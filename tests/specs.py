@@ -4,13 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ketline.domain.device_run import DeviceRun
-from ketline.domain.gradients import Gradient, GradientMethod
-from ketline.domain.labels import Labels
-from ketline.domain.mitigation import Mitigation, ZeroNoise
-from ketline.domain.outputs import OutputType, RequestedOutput
-from ketline.domain.spec import Method, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
-from ketline.domain.task import Submission
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat, QirProfile, Target
+from ketline.domain.devices.device_run import DeviceRun
+from ketline.domain.results.gradients import Gradient, GradientMethod
+from ketline.domain.results.mitigation import Mitigation, ZeroNoise
+from ketline.domain.results.outputs import OutputType, RequestedOutput
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.submission import Submission
 
 PLAIN = TaskSpec(circuit="qubit q;", shots=10)
 # The same with one field changed, for each field, and what a change of it requires.

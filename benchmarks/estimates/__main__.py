@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.estimates.comparison import FACTOR, LEAST_BYTES, LEAST_SECONDS, Comparison
 from benchmarks.estimates.programs import NamedProgram, corpus_programs, programs_of, suite_programs
 from benchmarks.estimates.simulator import compare
-from ketline.domain.backend import Engine
+from ketline.domain.devices.backend import Engine
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner
 

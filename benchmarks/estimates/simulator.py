@@ -8,10 +8,12 @@ from typing import Self
 
 from benchmarks.estimates.comparison import LEAST_BYTES, Comparison
 from benchmarks.estimates.programs import NamedProgram
+from ketline.domain.circuits.program_format import ProgramFormat, format_by_header
 from ketline.domain.errors import ExecutionFailed
-from ketline.domain.inspection import Inspection
-from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec, format_by_header
-from ketline.domain.task import FailureCode, Profile
+from ketline.domain.failures import FailureCode
+from ketline.domain.results.result import Profile
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner
 

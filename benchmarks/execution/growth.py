@@ -20,7 +20,7 @@ from benchmarks.execution.figures import CostCurve, CostPoint
 from benchmarks.execution.profiling import parts_of
 from benchmarks.execution.way import AerAlone, ServiceWay
 from benchmarks.programs import SHOTS
-from ketline.execution.frontend.program import read_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.frontend.scanner import clear_caches
 from ketline.execution.limits import ExecutionLimits
 

@@ -9,8 +9,8 @@ from qiskit import transpile
 from qiskit_aer import AerError, AerSimulator
 
 from benchmarks.execution.figures import Cost
-from ketline.domain.spec import RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request, decode_request, decode_response, encode_request, encode_response

@@ -18,14 +18,14 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ketline.database_url import DEFAULT_DATABASE_URL, parse_postgres_url
-from ketline.domain.access import AuthMode
-from ketline.domain.backend import CHOSEN_ENGINES, Engine
-from ketline.domain.backend_list import BackendEntry, parse_backends
+from ketline.domain.access.groups import parse_groups
+from ketline.domain.access.principals import AuthMode
+from ketline.domain.access.quotas import ProjectQuotas, parse_quotas
+from ketline.domain.access.rate_limits import RateLimit, parse_rate_limits
+from ketline.domain.backends.backend_list import BackendEntry, parse_backends
+from ketline.domain.devices.backend import CHOSEN_ENGINES, Engine
 from ketline.domain.errors import ConfigurationInvalid
-from ketline.domain.groups import parse_groups
-from ketline.domain.quotas import ProjectQuotas, parse_quotas
-from ketline.domain.rate_limits import RateLimit, parse_rate_limits
-from ketline.domain.spec import TaskKind
+from ketline.domain.tasks.kind import TaskKind
 from ketline.older_variables import OlderSettings, older_settings
 from ketline.schemas.legacy import ResultShape
 

@@ -20,7 +20,7 @@ from qiskit.circuit import (
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
-from ketline.domain.device import Device
+from ketline.domain.devices.device import Device
 
 _US, _NS = 1e-6, 1e-9
 # Control flow is no gate of a device: the simulator branches and loops on all measured bits. It is in the target

@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from ketline.domain.metrics import INSTRUMENTS, Counter, Gauge, Histogram, Instrument, Total
-from ketline.ports.metrics import MetricsPage, Reading
+from ketline.domain.operations.metrics import INSTRUMENTS, Counter, Gauge, Histogram, Instrument, Total
+from ketline.ports.operations.metrics import MetricsPage, Reading
 
 Read = Callable[[], Reading]
 

@@ -10,7 +10,7 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, 
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from ketline.domain.rate_limits import RateDecision, RateLimit, RateUse
+from ketline.domain.access.rate_limits import RateDecision, RateLimit, RateUse
 
 _ITEMS: dict[str, type[RateLimitItem]] = {
     "second": RateLimitItemPerSecond,

@@ -10,7 +10,7 @@ import httpx
 
 from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.engine.database import open_database
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName, Role
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName, Role
 from ketline.service.access.keys import ManageKeys
 from tests.acceptance.processes import running_process
 from tests.actors import TESTER

@@ -22,8 +22,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.ports.metrics import NoMetrics
-from ketline.ports.tracing import NO_TRACING
+from ketline.ports.operations.metrics import NoMetrics
+from ketline.ports.operations.tracing import NO_TRACING
 from ketline.schemas.legacy import ResultShape
 from ketline.service.services import Services
 from tests.acceptance.processes import running_service

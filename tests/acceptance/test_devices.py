@@ -11,9 +11,9 @@ import pytest
 from qiskit.providers.fake_provider import GenericBackendV2
 
 from ketline.client import AsyncClient, Client, RequestInvalid, RequestRefused
-from ketline.domain.access import Role
-from ketline.domain.device import device_from_json
-from ketline.domain.generic_devices import generic_devices
+from ketline.domain.access.principals import Role
+from ketline.domain.devices.device import device_from_json
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.qiskit import device_target, export_device
 from tests.acceptance.processes import running_service
 from tests.acceptance.projects import shared_service

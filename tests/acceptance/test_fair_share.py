@@ -10,10 +10,11 @@ from ketline.db.engine.clock import now
 from ketline.db.engine.database import Database, open_database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.ids import TaskIds
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import CorrelationId, Submission
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.ids import CorrelationId
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
+from ketline.domain.tasks.task_ids import TaskIds
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import Api, eventually
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ketline.api.rights import RIGHTS
-from ketline.domain.access import Role
+from ketline.domain.access.principals import Role
 from tests.acceptance.programs import BELL, ENDLESS
 from tests.acceptance.projects import SharedService, shared_service
 

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from ketline.cli.serve import worker
+from ketline.cli.server.serve import worker
 from ketline.config import load_settings
 from ketline.db.schema.migrate import migrate
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import CorrelationId, Submission, Task, TaskId, TaskStatus
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
+from ketline.domain.tasks.task import Task
 from ketline.runtime import open_embedded
 from ketline.service.services import Services
 from tests.acceptance.conftest import Distributed, distributed_on

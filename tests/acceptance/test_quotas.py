@@ -6,8 +6,8 @@ from typing import Any
 
 from ketline.db.access import SqlProjectStore
 from ketline.db.engine.database import open_database
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.quotas import ProjectQuotas, Quota
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.access.quotas import ProjectQuotas, Quota
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import any_port, eventually
 from tests.acceptance.programs import BELL

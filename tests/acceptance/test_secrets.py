@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ketline.domain.access import Role
+from ketline.domain.access.principals import Role
 from tests.acceptance.programs import BELL
 from tests.acceptance.projects import SharedService, shared_service
 

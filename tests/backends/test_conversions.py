@@ -11,8 +11,8 @@ from ketline.backends import BackendJob, BackendRefused, ProgramFormat, Register
 from ketline.backends.devices import LocalDevice
 from ketline.backends.devices.braket import BraketDevice
 from ketline.backends.devices.qiskit import QiskitDevice
-from ketline.domain.spec import Target
-from ketline.execution.frontend.program import read_as_written
+from ketline.domain.circuits.program_format import Target
+from ketline.execution.frontend.readers import read_as_written
 from ketline.execution.simulators.aer import Simulator
 from tests.conversions import LIMITS, conversion, counts_of
 from tests.difference.exported import make_exported

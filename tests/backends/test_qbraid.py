@@ -18,7 +18,7 @@ from ketline.backends import (
     RemoteId,
 )
 from ketline.backends.registry import open_adapter, open_backends
-from ketline.domain.backend_list import parse_backends
+from ketline.domain.backends.backend_list import parse_backends
 from ketline.testing.backends.programs import BELL, FIXED
 from tests.backends.conformance import conformance
 from tests.backends.qbraid_server import KEY, MOST_SHOTS, QRN, Recording, qbraid_server

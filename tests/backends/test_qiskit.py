@@ -22,7 +22,7 @@ from ketline.backends import (
     RemoteStatus,
 )
 from ketline.backends.registry import open_adapter
-from ketline.domain.backend_list import parse_backends
+from ketline.domain.backends.backend_list import parse_backends
 
 GENERIC = "fake=qiskit:qiskit.providers.fake_provider:GenericBackendV2;num_qubits=5;noise_info=false"
 SHOTS = 4000

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, expect
 
-from ketline.domain.access import Role
+from ketline.domain.access.principals import Role
 from tests.acceptance.processes import Api, Fleet, any_port, api_at, eventually, wait_until_healthy
 from tests.acceptance.programs import BELL
 from tests.acceptance.projects import new_key

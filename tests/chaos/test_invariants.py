@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ketline.domain.spec import RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

@@ -10,8 +10,8 @@ from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import api_keys
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName, Role
-from ketline.domain.audit import Actor
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid, KeyUnknown, ProjectExists, ProjectUnknown
 from ketline.runtime import SystemClock
 from ketline.service.access.keys import ManageKeys, NewKey, VerifyKey

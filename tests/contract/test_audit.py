@@ -13,11 +13,11 @@ from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import audit
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
-from ketline.domain.audit import Action, Actor, AuditRecord
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
+from ketline.domain.access.quotas import ProjectQuotas
 from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown, TaskEnded, TaskNotEnded, TaskNotFound
-from ketline.domain.quotas import ProjectQuotas
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
 from ketline.runtime import SystemClock
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.refusals import MOST_ORIGINS, RecordRefusedSignIns, SignInMethod

@@ -17,12 +17,14 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.lists.optional_columns import count_fitting
 from ketline.db.schema.tables import status_history, task_labels, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import Owner, ProjectName
-from ketline.domain.labels import Labels
-from ketline.domain.lists import ListedTask, Order, QueueCounts, TaskFilter, TaskPart, TaskQuery
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
+from ketline.domain.access.principals import Owner, ProjectName
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.lists import ListedTask, Order, QueueCounts, TaskFilter, TaskPart, TaskQuery
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from tests.actors import TESTER
 from tests.contract.test_kinds import in_queue
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, move_back, submission

@@ -17,11 +17,13 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import idempotency_keys, status_history, task_labels, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotFound, TaskNotPending
-from ketline.domain.labels import Labels
-from ketline.domain.lists import Changeable, TaskChange, TaskFilter, TaskQuery
-from ketline.domain.queues import queue_of
-from ketline.domain.spec import SPEC_FIELDS
-from ketline.domain.task import IdempotencyKey, TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.lists import Changeable, TaskChange, TaskFilter, TaskQuery
+from ketline.domain.tasks.queues import queue_of
+from ketline.domain.tasks.spec_fields import SPEC_FIELDS
+from ketline.domain.tasks.submission import IdempotencyKey
 from tests.actors import TESTER
 from tests.contract.test_repository import LEASE, RESULT, WORKER, claimed, move_back, seconds_until_due, submission
 from tests.specs import CHANGED, IN_A_VIEW, respecified

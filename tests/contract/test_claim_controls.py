@@ -9,12 +9,12 @@ from ketline.db.claim_controls import SqlClaimControls
 from ketline.db.engine.database import Database
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.domain.claim_stops import EVERY_QUEUE, ClaimStops, parse_pause_scope
+from ketline.domain.attempts.claim_stops import EVERY_QUEUE, ClaimStops, parse_pause_scope
+from ketline.domain.attempts.worker import WorkerCondition, WorkerIdentity
 from ketline.domain.errors import WorkerUnknown
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import WorkerId
-from ketline.domain.worker import WorkerCondition, WorkerIdentity
+from ketline.domain.ids import WorkerId
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from tests.actors import TESTER
 from tests.contract.test_inspection import silent_for
 from tests.contract.test_repository import LEASE, submission

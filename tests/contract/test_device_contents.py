@@ -14,9 +14,10 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import device_contents
 from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.device_run import DeviceRun
-from ketline.domain.spec import RunOptions, TaskSpec
-from ketline.domain.task import CorrelationId, Submission, TaskId, WorkerId
+from ketline.domain.devices.device_run import DeviceRun
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.submission import Submission
 from tests.actors import TESTER
 from tests.devices import device_of
 

@@ -14,12 +14,12 @@ from ketline.db.audit import SqlAuditLog
 from ketline.db.devices import SqlDeviceStore
 from ketline.db.engine.database import Database, open_database
 from ketline.db.schema.tables import device_contents
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
-from ketline.domain.audit import Action, Actor, AuditRecord
-from ketline.domain.device import Device, device_from_text
-from ketline.domain.device_list import entry_of
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.devices.device import Device, device_from_text
+from ketline.domain.devices.device_list import entry_of
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.domain.errors import DeviceNotFound, TooManyDevices
-from ketline.domain.generic_devices import generic_devices
 from ketline.domain.limits import MAX_DEVICES
 
 TEAM, OTHERS = ProjectName("team-1"), ProjectName("others")

@@ -10,7 +10,8 @@ import pytest
 from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.task import TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
 from tests.actors import TESTER
 from tests.contract.test_repository import FAILURE, RESULT, claimed, submission
 

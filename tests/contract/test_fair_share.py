@@ -16,10 +16,11 @@ from ketline.db.schema.tables import project_shares, share_measurements, tasks
 from ketline.db.shares import HALF_LIFE_SECONDS, SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.tasks.shared_queues import MEMORY_SECONDS, SharedQueues
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import ProjectUnknown
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.task import TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from tests.actors import TESTER
 from tests.contract.test_priority import UNKNOWN, claim, claims, found_long, waiting
 from tests.contract.test_repository import LEASE, RESULT, WORKER, submission

@@ -16,12 +16,14 @@ from ketline.db.lists.minutes import ALL_QUEUES, COUNTS, LONGEST, SECONDS, SERVI
 from ketline.db.schema.tables import minute_deletions, minute_figures, minutes, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.domain.access import ProjectName
-from ketline.domain.history import HistoryPoint, HistoryQuery, Minute, minute_of, start_of
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.spec import Target, TaskKind
-from ketline.domain.task import TaskId, TaskStatus, WorkerId
-from ketline.domain.worker import WorkerIdentity
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.worker import WorkerIdentity
+from ketline.domain.circuits.program_format import Target
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.domain.operations.history import HistoryPoint, HistoryQuery, Minute, minute_of, start_of
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from tests.actors import TESTER
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, submission
 from tests.specs import respecified

@@ -9,8 +9,8 @@ from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import TaskEnded, TaskNotFound, TaskNotHeld
-from ketline.domain.lists import Changeable, TaskChange, TaskQuery
-from ketline.domain.task import Submission
+from ketline.domain.tasks.lists import Changeable, TaskChange, TaskQuery
+from ketline.domain.tasks.submission import Submission
 from tests.actors import TESTER
 from tests.contract.test_labels import in_an_hour
 from tests.contract.test_repository import LEASE, NEW_ID, WORKER, move_back, seconds_until_due, submission

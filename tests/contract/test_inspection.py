@@ -12,11 +12,13 @@ from ketline.db.schema.tables import workers
 from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
+from ketline.domain.attempts.worker import WorkerCondition, WorkerIdentity
 from ketline.domain.errors import TaskNotFound
-from ketline.domain.inspection import ProgramSource
-from ketline.domain.spec import Inputs, TaskSpec
-from ketline.domain.task import CorrelationId, Submission, TaskId, WorkerId
-from ketline.domain.worker import WorkerCondition, WorkerIdentity
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import ProgramSource
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from tests.actors import TESTER
 
 LIFETIME = timedelta(seconds=15)

@@ -11,10 +11,11 @@ from ketline.db.engine.database import Database
 from ketline.db.tasks.interventions import SqlTaskInterventions
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
+from ketline.domain.attempts.interventions import Requeued
+from ketline.domain.attempts.worker import WorkerIdentity
 from ketline.domain.errors import TaskEnded, TaskNotFound, TaskRunning, TaskWaits
-from ketline.domain.interventions import Requeued
-from ketline.domain.task import TaskId, TaskStatus
-from ketline.domain.worker import WorkerIdentity
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
 from tests.actors import TESTER
 from tests.contract.test_hold import held
 from tests.contract.test_labels import in_an_hour

@@ -8,10 +8,15 @@ import pytest
 from ketline.db.backends import SqlBackendRegistry
 from ketline.db.engine.database import Database
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.backend_jobs import BackendDescription
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.spec import ProgramFormat, QirProfile, Target, TaskKind, TaskSpec
-from ketline.domain.task import Failure, FailureCode, RemoteJob, RemoteStatus, Submission, TaskId
+from ketline.domain.backends.backend_jobs import BackendDescription
+from ketline.domain.circuits.program_format import ProgramFormat, QirProfile, Target
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
+from ketline.domain.tasks.remote_job import RemoteJob, RemoteStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from tests.actors import TESTER
 from tests.contract.test_priority import UNKNOWN
 from tests.contract.test_repository import LEASE, WORKER, submission

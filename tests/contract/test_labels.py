@@ -10,8 +10,9 @@ from sqlalchemy import Connection, select
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import task_labels
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.labels import Labels
-from ketline.domain.task import IdempotencyKey, TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.submission import IdempotencyKey
 from tests.actors import TESTER
 from tests.contract.test_repository import LEASE, WORKER, move_back, seconds_until_due, submission
 from tests.specs import respecified

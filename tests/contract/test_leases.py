@@ -14,11 +14,15 @@ from ketline.db.schema.tables import status_history, tasks, workers
 from ketline.db.tasks.leases import DATABASE_OUTAGE
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.domain.leases import Expiry, Outage
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Claim, CorrelationId, Failure, FailureCode, Submission, TaskId, TaskStatus, WorkerId
-from ketline.domain.worker import WorkerIdentity
+from ketline.domain.attempts.claim import Claim
+from ketline.domain.attempts.leases import Expiry, Outage
+from ketline.domain.attempts.retry import RetryPolicy
+from ketline.domain.attempts.worker import WorkerIdentity
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 
 LEASE = timedelta(seconds=30)
 WORKER = WorkerId("worker-1")

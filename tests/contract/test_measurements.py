@@ -17,15 +17,18 @@ from ketline.db.schema.tables import deliveries, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.webhooks.deliveries import SqlDeliveryLog, SqlDeliveryQueue
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.domain.access import ProjectName
-from ketline.domain.claim_stops import EVERY_QUEUE
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.claim_stops import EVERY_QUEUE
+from ketline.domain.attempts.worker import WorkerCondition, WorkerIdentity
+from ketline.domain.circuits.program_format import Target
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.measurements import QueueMeasurement
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS
-from ketline.domain.spec import Target, TaskKind, TaskSpec
-from ketline.domain.task import CorrelationId, Submission, TaskId, WorkerId
-from ketline.domain.webhooks import LONGEST_DELIVERY, Attempt, AttemptLimits
-from ketline.domain.worker import WorkerCondition, WorkerIdentity
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.operations.measurements import QueueMeasurement
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
+from ketline.domain.webhooks.deliveries import LONGEST_DELIVERY, Attempt, AttemptLimits
 from tests.actors import TESTER
 
 LEASE = timedelta(seconds=60)

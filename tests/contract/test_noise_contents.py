@@ -13,9 +13,10 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.schema.tables import noise_contents
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.spec import RunOptions, TaskSpec
-from ketline.domain.stored_noise import StoredNoise, large_noise
-from ketline.domain.task import CorrelationId, Submission, TaskId, WorkerId
+from ketline.domain.devices.stored_noise import StoredNoise, large_noise
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.submission import Submission
 from tests.large_noise import large_model
 
 AGE = timedelta(hours=1)

@@ -12,11 +12,12 @@ from ketline.db.engine.database import Database
 from ketline.db.predicted_work import RECENT_TASKS, read_durations
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import ProjectName
-from ketline.domain.predicted_work import Durations, QueueDurations
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.spec import Target, TaskKind
-from ketline.domain.task import TaskId
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.predicted_work import Durations, QueueDurations
+from ketline.domain.circuits.program_format import Target
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, submission
 from tests.specs import respecified
 

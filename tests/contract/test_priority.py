@@ -17,11 +17,13 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
+from ketline.domain.attempts.claim import Claim
+from ketline.domain.attempts.worker import WorkerIdentity
 from ketline.domain.errors import TaskNotPending
-from ketline.domain.ids import TaskIds
-from ketline.domain.lists import Changeable, TaskChange
-from ketline.domain.task import Claim, TaskId, TaskStatus
-from ketline.domain.worker import WorkerIdentity
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import Changeable, TaskChange
+from ketline.domain.tasks.task_ids import TaskIds
 from tests.contract.test_repository import LEASE, RESULT, WORKER, submission
 from tests.specs import respecified
 

@@ -12,12 +12,15 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.attempts.worker import WorkerIdentity
 from ketline.domain.errors import TaskNotFound
-from ketline.domain.labels import Labels
-from ketline.domain.lists import Changeable, Order, Position, TaskChange, TaskFilter, TaskQuery
-from ketline.domain.task import Accepted, FailureCode, IdempotencyKey, TaskId, TaskStatus, WorkerId
-from ketline.domain.worker import WorkerIdentity
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.lists import Changeable, Order, Position, TaskChange, TaskFilter, TaskQuery
+from ketline.domain.tasks.submission import Accepted, IdempotencyKey
 from tests.actors import TESTER
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, submission
 from tests.specs import respecified

@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
 from ketline.messaging.redis import RedisConsumer, RedisPublisher
-from ketline.ports.queue import ConsumerSlot, TaskConsumer, TaskPublisher
+from ketline.ports.tasks.queue import ConsumerSlot, TaskConsumer, TaskPublisher
 from tests.brokers import WAIT_SECONDS, QueueView, connected, new_dispatch, receive
 from tests.servers import RabbitServer, RedisServer
 

@@ -17,11 +17,11 @@ from ketline.db.engine.database import Database, open_database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import quota_usage
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.access.quotas import ProjectQuotas, Quota, Quotas
 from ketline.domain.errors import IdempotencyKeyReused, ProjectUnknown, QuotaExceeded, QuotaExhausted
-from ketline.domain.quotas import ProjectQuotas, Quota, Quotas
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import IdempotencyKey, Submission
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.submission import IdempotencyKey, Submission
 from tests.actors import TESTER
 from tests.contract.test_repository import LEASE, RESULT, WORKER, move_back, submission
 from tests.specs import respecified

@@ -16,34 +16,22 @@ from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import idempotency_keys, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.attempts.claim import Claim, Lease
+from ketline.domain.attempts.retry import RetryPolicy
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound
-from ketline.domain.ids import TaskIds
-from ketline.domain.lists import Changeable, TaskChange
-from ketline.domain.outputs import Output, OutputType
-from ketline.domain.queues import SIMULATIONS
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import (
-    LEGAL_MOVES,
-    Change,
-    Claim,
-    CorrelationId,
-    Failure,
-    FailureCode,
-    IdempotencyKey,
-    Lease,
-    LeaseToken,
-    Point,
-    Profile,
-    ProgramWarning,
-    Register,
-    RunResult,
-    Submission,
-    TaskId,
-    TaskStatus,
-    WarningCode,
-    WorkerId,
-)
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import CorrelationId, LeaseToken, TaskId, WorkerId
+from ketline.domain.results.outputs import Output, OutputType
+from ketline.domain.results.result import Point, Profile, ProgramWarning, Register, RunResult, WarningCode
+from ketline.domain.status import LEGAL_MOVES, TaskStatus
+from ketline.domain.tasks.lists import Changeable, TaskChange
+from ketline.domain.tasks.queues import SIMULATIONS
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.submission import IdempotencyKey, Submission
+from ketline.domain.tasks.task import Change
+from ketline.domain.tasks.task_ids import TaskIds
 from tests.actors import TESTER
 from tests.specs import respecified
 

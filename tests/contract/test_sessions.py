@@ -9,9 +9,9 @@ from ketline.db.access import SqlKeyStore
 from ketline.db.browser_sessions import SqlSessionStore
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import sessions
-from ketline.domain.access import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
+from ketline.domain.access.groups import parse_groups
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid
-from ketline.domain.groups import parse_groups
 from ketline.runtime import SystemClock
 from ketline.service.access.keys import ManageKeys, VerifyKey
 from ketline.service.access.sessions import ManageSessions, VerifySession

@@ -23,8 +23,9 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.usage import SqlUsageLedger
 from ketline.db.webhooks.deliveries import SqlDeliveryLog
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.domain.access import Owner, Principal, ProjectName, Role
-from ketline.domain.task import TaskId, TaskStatus
+from ketline.domain.access.principals import Owner, Principal, ProjectName, Role
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services

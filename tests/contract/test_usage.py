@@ -14,13 +14,17 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import tasks, usage_days
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.usage import SqlUsageLedger
-from ketline.domain.access import Owner, ProjectName
-from ketline.domain.lists import Position
-from ketline.domain.queues import CONVERSIONS
-from ketline.domain.spec import Target, TaskKind
-from ketline.domain.sweep import number_of_points
-from ketline.domain.task import Conversion, MediaType, Point, RunResult, Task, TaskId, TaskStatus
-from ketline.domain.usage import Usage, UsageGroup, UsageQuery, UsageRow, total
+from ketline.domain.access.principals import Owner, ProjectName
+from ketline.domain.access.usage import Usage, UsageGroup, UsageQuery, UsageRow, total
+from ketline.domain.circuits.program_format import Target
+from ketline.domain.ids import TaskId
+from ketline.domain.results.result import Conversion, MediaType, Point, RunResult
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.lists import Position
+from ketline.domain.tasks.queues import CONVERSIONS
+from ketline.domain.tasks.sweep import number_of_points
+from ketline.domain.tasks.task import Task
 from tests.actors import TESTER
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, submission
 from tests.specs import respecified

@@ -20,10 +20,12 @@ from ketline.db.tasks.interventions import SqlTaskInterventions
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.webhooks.deliveries import SqlDeliveryLog, SqlDeliveryQueue
 from ketline.db.webhooks.secrets import SqlSecretStore
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.attempts.claim import Claim
 from ketline.domain.errors import DeliveryNotFound, TaskNotFound
-from ketline.domain.task import Claim, TaskId, TaskStatus
-from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryState, new_secret
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.webhooks.deliveries import Attempt, AttemptLimits, ClaimedDelivery, DeliveryState, new_secret
 from tests.actors import TESTER
 from tests.contract.test_repository import CRASH, FAILURE, LEASE, RESULT, WORKER, move_back, submission
 from tests.specs import respecified

@@ -7,11 +7,11 @@ from typing import Any
 from qiskit.circuit import ClassicalRegister, IfElseOp, QuantumCircuit
 
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge
-from ketline.execution.circuit.lowering import lower
+from ketline.execution.circuit.passes.lowering import lower
 from ketline.execution.circuit.plain import PlainCircuit
 from ketline.execution.frontend.places import DeclaredNames
-from ketline.execution.frontend.program import _read_with_importer
 from ketline.execution.frontend.scanner import Scanned, scan
+from ketline.execution.frontend.syntax_tree import read_with_importer
 from ketline.execution.limits import ExecutionLimits
 
 LIMITS = ExecutionLimits()
@@ -34,7 +34,7 @@ def compare(text: str, limits: ExecutionLimits = LIMITS) -> str:
     if scanned is not None and scanned.dialect.recognised:
         return "scanner"  # the importer has no dialects: tests/unit/execution/test_braket.py
     try:
-        reading = _read_with_importer(text, limits)
+        reading = read_with_importer(text, limits)
     except ExecutionFailed as error:
         if scanned is None:
             return "neither"

@@ -12,9 +12,9 @@ from qiskit.quantum_info import Operator
 
 from benchmarks.library import exported
 from ketline.client.convert.qiskit import serialized
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.spec import ProgramFormat
-from ketline.execution.frontend.program import read_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from tests.circuits import as_qpy
 

@@ -8,8 +8,9 @@ from typing import Any
 from qiskit.circuit import ClassicalRegister, Clbit, Instruction, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr, types
 
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ProgramInvalid
-from ketline.domain.spec import ProgramFormat, RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

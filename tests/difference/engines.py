@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.backend import METHODS
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import METHODS
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.spec import Method, RunOptions, TaskSpec
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
@@ -47,7 +48,7 @@ from tests.reference import assert_counts_match
 
 _PAULI = ("x", "y", "z")
 _DIAGONAL = ("z", "s", "sdg", "t", "tdg", "cz")
-# Products of the first five are what Aer's fusion once got wrong; see execution/circuit/gate_runs.py.
+# Products of the first five are what Aer's fusion once got wrong; see execution/circuit/passes/gate_runs.py.
 _FAMILIES: Mapping[str, Sequence[str]] = {
     "pauli": ("y", "sdg", "x", "s", "z", "cz", "cx", "cy"),
     "diagonal": (*_PAULI, *_DIAGONAL, "p", "rz", "cp", "crz"),

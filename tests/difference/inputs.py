@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from random import Random
 
 from ketline.domain.errors import ExecutionFailed
-from ketline.domain.spec import RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.circuit.operations import Step
 from ketline.execution.frontend.program import _unrolling_reader, load_program
 from ketline.execution.simulators.aer import Simulator

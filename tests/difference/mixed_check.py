@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramUnsupported
-from ketline.domain.spec import ProgramFormat
-from ketline.execution.frontend.program import ParsedProgram, _import, _lowered, _parse, _unrolled, load_program
+from ketline.execution.frontend.parsed_program import ParsedProgram
 from ketline.execution.frontend.program import Program as Loaded
+from ketline.execution.frontend.program import _lowered, load_program
 from ketline.execution.frontend.scanner import scan
+from ketline.execution.frontend.syntax_tree import import_tree, parse_text, unroll_tree
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 from tests.difference.branches import distribution
@@ -69,11 +71,11 @@ def check_mixed(choices: Random, simulator: Simulator) -> str:
 
 def _readers(program: Program, text: str, as_qpy: str) -> Iterator[tuple[str, _Reader]]:
     inputs = {name: value for _, name, value in program.inputs}
-    tree = _parse(text, _LIMITS, inputs)
+    tree = parse_text(text, _LIMITS, inputs)
     if not inputs:
         yield "scanner", lambda: _scanned(text)
         yield "importer", lambda: _imported(tree)
-    yield "unroller", lambda: _lowered(_unrolled(tree, _LIMITS, inputs), _LIMITS, None)
+    yield "unroller", lambda: _lowered(unroll_tree(tree, _LIMITS, inputs), _LIMITS, None)
     if as_qpy:
         yield "qpy", lambda: load_program(as_qpy, _LIMITS, form=ProgramFormat.QPY)
 
@@ -88,6 +90,6 @@ def _scanned(text: str) -> Loaded | None:
 
 def _imported(tree: Any) -> Loaded | None:
     try:
-        return _lowered(_import(tree, _LIMITS), _LIMITS, None)
+        return _lowered(import_tree(tree, _LIMITS), _LIMITS, None)
     except ProgramInvalid:
         return None  # it knows less than the next front end, and does not always say so

@@ -8,7 +8,7 @@ import numpy as np
 from qiskit import qasm2
 from qiskit.quantum_info import Operator
 
-from ketline.domain.spec import RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.openqasm2.checker import find_mistakes
 from ketline.execution.frontend.openqasm2.source import without_comments
 from ketline.execution.frontend.program import load_program

@@ -9,18 +9,20 @@ from typing import Any
 
 from ketline.db.shares import SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.claim import Dispatch
 from ketline.domain.errors import MachineBusy, PublishFailed, SimulatorNotStarted
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import CorrelationId, Dispatch, RunResult, TaskId
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
 from ketline.messaging.redis import RedisConsumer, RedisPublisher
-from ketline.ports.queue import ConsumerSlot, Delivery
-from ketline.ports.runner import CircuitRunner
+from ketline.ports.tasks.queue import ConsumerSlot, Delivery
+from ketline.ports.tasks.runner import CircuitRunner
 from ketline.runtime import backends, database, embedded, queue, upkeep, worker
 from tests.failpoints import pending_work
 from tests.failpoints.backends import open_failing, record_job

@@ -8,8 +8,9 @@ from typing import Any
 from ketline.backends import BackendDescription, BackendEntry, BackendJob, BackendUnavailable, ClientToken, RemoteId
 from ketline.backends.registry import Backends
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.backend_jobs import BackendName, RemoteState
-from ketline.domain.task import Lease, RemoteJob, RemoteStatus
+from ketline.domain.attempts.claim import Lease
+from ketline.domain.backends.backend_jobs import BackendName, RemoteState
+from ketline.domain.tasks.remote_job import RemoteJob, RemoteStatus
 from tests.backends.example import AcmeAdapter
 from tests.backends.remote import KEY
 from tests.failpoints.failpoint import Failpoints

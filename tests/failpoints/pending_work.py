@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from ketline.db.engine.clock import now
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import share_measurements, tasks
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 
 async def any_due(database: Database) -> bool:

@@ -9,9 +9,12 @@ from sqlalchemy import Connection, make_url, text
 
 from ketline.db.engine.database import Database, open_database
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.queues import TaskQueue
-from ketline.domain.spec import TaskKind, TaskSpec
-from ketline.domain.task import CorrelationId, RemoteJob, RemoteStatus, Submission, TaskId, WorkerId
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import TaskQueue
+from ketline.domain.tasks.remote_job import RemoteJob, RemoteStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from tests.failpoints.control import Control, Fault
 from tests.failpoints.proxy import CuttingProxy
 from tests.failpoints.transactions import Transaction

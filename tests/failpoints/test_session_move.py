@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 
 from ketline.db.browser_sessions import SqlSessionStore
 from ketline.db.engine.database import open_database
-from ketline.domain.access import Owner, Principal, ProjectName, Role
+from ketline.domain.access.groups import parse_groups
+from ketline.domain.access.principals import Owner, Principal, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid, DatabaseUnavailable
-from ketline.domain.groups import parse_groups
 from ketline.service.access.sessions import ManageSessions, VerifySession
 from tests.failpoints.control import Control, Fault
 from tests.failpoints.proxy import CuttingProxy

@@ -2,7 +2,7 @@
 
 import re
 
-from ketline.ports import repositories
+from ketline.ports.tasks import repositories
 from tests.failpoints.table import EXCLUSIONS, TABLE, cases, excluded, product
 from tests.failpoints.transactions import Transaction
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import uvloop  # noqa: F401 - what every command here imports, ahead of time for the fork server
 
-import ketline.cli.serve
+import ketline.cli.server.serve
 import ketline.db.schema.migrate  # noqa: F401
 from ketline.cli.main import main
 

@@ -15,8 +15,9 @@ from benchmarks.work import store_waiting
 from ketline.db.engine.database import open_database
 from ketline.db.schema.tables import status_history, task_labels, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.spec import RunOptions
-from ketline.domain.task import TaskStatus, WorkerId
+from ketline.domain.ids import WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import RunOptions
 
 ENDED = {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
 

@@ -16,10 +16,10 @@ import httpcore
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.callback_url import Address, CallbackRule
-from ketline.domain.task import TaskId
-from ketline.domain.webhooks import Attempt, ClaimedDelivery, DeliveryId, new_secret
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.ids import TaskId
+from ketline.domain.webhooks.callback_url import Address, CallbackRule
+from ketline.domain.webhooks.deliveries import Attempt, ClaimedDelivery, DeliveryId, new_secret
 from ketline.webhooks.network import SystemResolver
 from ketline.webhooks.sender import HttpCallbackSender
 from ketline.webhooks.stream import MOST_ANSWER_BYTES, BoundedStream

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from ketline.db.engine.connection_limits import read_limits
 from ketline.db.engine.database import open_database
 from ketline.db.engine.postgresql import PLANNING
-from ketline.domain.connections import ConnectionLimit, ConnectionNeed, LimitName, ServerLimits
 from ketline.domain.errors import ConfigurationInvalid
+from ketline.domain.operations.connections import ConnectionLimit, ConnectionNeed, LimitName, ServerLimits
 from ketline.runtime.connections import compared_connections
 from tests.servers import PgBouncer, PostgresServer
 

@@ -11,10 +11,13 @@ from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.attempts.claim import Lease
+from ketline.domain.attempts.retry import RetryPolicy
 from ketline.domain.errors import DatabaseUnavailable, MachineBusy, ProgramInvalid, SimulatorDied, SimulatorNotStarted
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import CorrelationId, Lease, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask

@@ -19,7 +19,7 @@ import pytest
 from ketline.db.claim_controls import SqlClaimControls
 from ketline.db.engine.database import open_database
 from ketline.db.schema.migrate import migrate
-from ketline.domain.claim_stops import EVERY_QUEUE
+from ketline.domain.attempts.claim_stops import EVERY_QUEUE
 from tests.actors import TESTER
 from tests.servers import RabbitServer
 

@@ -16,10 +16,13 @@ from ketline.db.engine.database import Database, open_database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.tasks.statements import lock_task
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Claim, CorrelationId, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.attempts.claim import Claim
+from ketline.domain.attempts.retry import RetryPolicy
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from tests.actors import TESTER
 from tests.runners import RESULT
 

@@ -16,8 +16,10 @@ from ketline.db.schema.migrate import migrate
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import ConfigurationInvalid
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import CorrelationId, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock, open_embedded
 from ketline.service.attempts.attempt import ProcessTask

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from ketline.cli.serve import application
+from ketline.cli.server.serve import application
 from ketline.config import Settings
 from ketline.runtime import open_api
 

@@ -20,8 +20,8 @@ from ketline.db.schema.migrate import LAST_STOPPED, compatible_from, migrate, mi
 from ketline.db.schema.tables import metadata
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import ConfigurationInvalid, DatabaseUnavailable
-from ketline.domain.schema_state import SchemaState
-from ketline.domain.task import TaskStatus
+from ketline.domain.operations.schema_state import SchemaState
+from ketline.domain.status import TaskStatus
 from tests.servers import PostgresServer
 
 

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, text
 
 from ketline.db.engine.database import Database, open_database
 from ketline.db.notify.notifications import CHANNEL, MANY, PostgresqlListener, PostgresqlNotifier
-from ketline.domain.task import Change, TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import Change
 
 T = TypeVar("T")
 SECONDS = 20.0

@@ -13,9 +13,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
-from ketline.domain.access import Owner, ProjectName, Role
+from ketline.domain.access.groups import parse_groups
+from ketline.domain.access.principals import Owner, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid, IssuerUnavailable
-from ketline.domain.groups import parse_groups
 from ketline.oidc.keys import IssuerKeys
 from ketline.oidc.verifier import LEEWAY_SECONDS, VerifyJwt
 from tests.issuer import AUDIENCE, Issuer, rsa_key, serving

@@ -31,12 +31,14 @@ from ketline.db.tasks.submissions import InsertRequest
 from ketline.db.webhooks.claims import select_attempts
 from ketline.db.webhooks.messages import select_due
 from ketline.db.webhooks.pages import select_page
-from ketline.domain.access import DEFAULT_PROJECT, Owner
-from ketline.domain.history import HistoryQuery, Minute
-from ketline.domain.lists import Position, TaskFilter, TaskQuery
-from ketline.domain.quotas import ProjectQuotas, Quota
-from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
-from ketline.domain.webhooks import DeliveryId, DeliveryState
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner
+from ketline.domain.access.quotas import ProjectQuotas, Quota
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.domain.operations.history import HistoryQuery, Minute
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import Position, TaskFilter, TaskQuery
+from ketline.domain.webhooks.deliveries import DeliveryId, DeliveryState
 from tests.actors import TESTER
 from tests.contract.test_repository import submission
 

@@ -16,24 +16,18 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks import leases
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.attempts.claim import Claim, Lease
+from ketline.domain.attempts.leases import NOW, Expiry
+from ketline.domain.attempts.retry import RetryPolicy
 from ketline.domain.errors import DatabaseUnavailable, MachineBusy, NoFreeSlot, ProgramInvalid, SimulatorNotStarted
-from ketline.domain.leases import NOW, Expiry
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import (
-    Claim,
-    CorrelationId,
-    Failure,
-    FailureCode,
-    Lease,
-    RunResult,
-    Submission,
-    TaskId,
-    TaskStatus,
-    WorkerId,
-)
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.results.result import RunResult
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from tests.actors import TESTER

@@ -10,12 +10,17 @@ import pytest
 
 from ketline.db.engine.database import Database
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.circuits.program_format import Target
 from ketline.domain.errors import SimulatorNotStarted
-from ketline.domain.queues import CONVERSIONS
-from ketline.domain.spec import Target, TaskKind, TaskSpec
-from ketline.domain.task import CorrelationId, Dispatch, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import CONVERSIONS
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from ketline.messaging.memory import MemoryQueue
-from ketline.ports.runner import CircuitRunner
+from ketline.ports.tasks.runner import CircuitRunner
 from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.worker.queue_slots import QueueSlots

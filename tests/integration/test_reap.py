@@ -14,11 +14,15 @@ from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.attempts.claim import Lease, Reaped
+from ketline.domain.attempts.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.attempts.retry import RetryPolicy
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.leases import NOW, Expiry, LeaseSurvey
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import CorrelationId, Lease, Reaped, RunResult, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.results.result import RunResult
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.upkeep.contact import DatabaseContact

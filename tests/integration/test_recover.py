@@ -13,11 +13,13 @@ from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.attempts.retry import RetryPolicy
 from ketline.domain.errors import PublishFailed, QueueUnavailable
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import CorrelationId, Dispatch, Submission, TaskId
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
 from ketline.runtime import SystemClock
 from ketline.service.upkeep.dispatcher import Dispatcher
 

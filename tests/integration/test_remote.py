@@ -18,29 +18,22 @@ from structlog.testing import capture_logs
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import ProjectName
-from ketline.domain.backend_jobs import BackendJob, RemoteId
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.retry import RetryPolicy
+from ketline.domain.backends.backend_jobs import BackendJob, RemoteId
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.queues import TaskQueue
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.spec import ProgramFormat, TaskKind, TaskSpec
-from ketline.domain.task import (
-    Conversion,
-    CorrelationId,
-    FailureCode,
-    MediaType,
-    Profile,
-    Register,
-    RemoteJob,
-    RemoteStatus,
-    RunResult,
-    Submission,
-    Task,
-    TaskId,
-    TaskStatus,
-    WorkerId,
-)
-from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.results.result import Conversion, MediaType, Profile, Register, RunResult
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import TaskQueue
+from ketline.domain.tasks.remote_job import RemoteJob, RemoteStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
+from ketline.domain.tasks.task import Task
+from ketline.ports.operations.tracing import NO_TRACING, Tracing
 from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.attempts.backend_calls import BackendTiming

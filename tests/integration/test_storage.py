@@ -10,9 +10,9 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.tables import audit, workers
 from ketline.db.storage import PostgresqlStorage, SqliteStorage, sqlite_path
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.domain.task import WorkerId
-from ketline.domain.worker import WorkerIdentity
-from ketline.ports.storage import DatabaseStorage
+from ketline.domain.attempts.worker import WorkerIdentity
+from ketline.domain.ids import WorkerId
+from ketline.ports.operations.storage import DatabaseStorage
 
 ROWS = 3000
 

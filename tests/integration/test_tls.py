@@ -17,7 +17,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseAccessDenied, DatabaseTlsFailed, DatabaseUnavailable, QueueTlsFailed
 from ketline.messaging.rabbit import RabbitPublisher
 from ketline.messaging.redis import RedisPublisher
-from ketline.ports.queue import TaskPublisher
+from ketline.ports.tasks.queue import TaskPublisher
 from tests.servers import PostgresServer, RabbitServer, RedisServer
 from tests.servers.certificates import Authority, Certificate
 

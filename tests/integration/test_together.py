@@ -13,9 +13,12 @@ from sqlalchemy.exc import DBAPIError
 
 from ketline.db.engine.database import Database, open_database
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.attempts.claim import Claim
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Claim, CorrelationId, IdempotencyKey, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import IdempotencyKey, Submission
 from tests.runners import RESULT
 
 T = TypeVar("T")

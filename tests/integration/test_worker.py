@@ -12,23 +12,18 @@ import structlog
 
 from ketline.db.engine.database import open_database
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.attempts.claim import Claim, Dispatch
 from ketline.domain.errors import DatabaseUnavailable, LongProgram, SimulatorDied, SimulatorNotStarted
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import (
-    Change,
-    Claim,
-    CorrelationId,
-    Dispatch,
-    RunResult,
-    Submission,
-    TaskId,
-    TaskStatus,
-    WorkerId,
-)
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.results.result import RunResult
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
+from ketline.domain.tasks.task import Change
 from ketline.messaging.memory import MemoryQueue
-from ketline.ports.runner import CircuitRunner
+from ketline.ports.tasks.runner import CircuitRunner
 from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.upkeep.dispatcher import Dispatcher

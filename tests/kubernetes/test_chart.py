@@ -12,7 +12,7 @@ import yaml
 
 from deploy.release.chart import CHART
 from ketline.config import load_settings, variables
-from ketline.domain.metrics import INSTRUMENTS, Gauge
+from ketline.domain.operations.metrics import INSTRUMENTS, Gauge
 from tests.kubernetes.helm import Helm, Manifest, environment_of, pod_templates
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ketline.domain.task import LEGAL_MOVES, TaskStatus
+from ketline.domain.status import LEGAL_MOVES, TaskStatus
 
 # Plain strings, because hashing an enum member costs more than the rest of a step.
 ABSENT = ""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ketline.domain import metrics as table
-from ketline.domain.metrics import INSTRUMENTS, Instrument
+from ketline.domain.operations import metrics as table
+from ketline.domain.operations.metrics import INSTRUMENTS, Instrument
 from tests.acceptance.steady_load import SteadyLoad
 from tests.acceptance.test_tracing import TASK_TREE, attempts_of
 from tests.chaos.verdict import invariants

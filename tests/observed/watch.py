@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from ketline.domain.metrics import Counter, Histogram, Instrument
+from ketline.domain.operations.metrics import Counter, Histogram, Instrument
 from tests.servers import PrometheusServer
 
 POLL_SECONDS = 0.5

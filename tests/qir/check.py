@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from benchmarks.execution.distance import bound, distance
+from ketline.domain.circuits.program_format import QirProfile
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
-from ketline.domain.spec import QirProfile, RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import load_program
 from ketline.execution.simulators.aer import Simulator
 from tests.conversions import LIMITS, qir_counts, qir_text

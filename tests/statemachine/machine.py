@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from ketline.db.engine.dialect import SQLITE
-from ketline.domain.leases import Expiry, Outage
-from ketline.domain.queues import TaskQueue
-from ketline.domain.task import Dispatch, Reaped, TaskId
+from ketline.domain.attempts.claim import Dispatch, Reaped
+from ketline.domain.attempts.leases import Expiry, Outage
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.queues import TaskQueue
 from tests.statemachine.model import DRIFT_SECONDS, REDISPATCH_SECONDS
 from tests.statemachine.modelled import TWICE
 from tests.statemachine.submitting import QUEUES, SubmittingMachine

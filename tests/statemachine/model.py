@@ -8,9 +8,9 @@ from uuid import UUID
 
 from ketline.db.schema.visibility import key_in
 from ketline.db.tasks.turns import START_SECONDS
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.queues import SIMULATIONS, TaskQueue, queue_of
-from ketline.domain.task import Submission
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue, queue_of
+from ketline.domain.tasks.submission import Submission
 from tests.statemachine.task import Line, ModelTask
 
 REDISPATCH_SECONDS = 1000.0

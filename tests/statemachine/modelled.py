@@ -7,8 +7,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import ProjectName
-from ketline.domain.task import Submission, TaskId
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.submission import Submission
 from tests.statemachine.comparing import compare
 from tests.statemachine.model import Model
 from tests.statemachine.world import World

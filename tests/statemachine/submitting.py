@@ -9,12 +9,15 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.circuits.program_format import Target
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending
-from ketline.domain.lists import Changeable, TaskChange
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.spec import Target, TaskKind, TaskSpec
-from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.lists import Changeable, TaskChange
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Accepted, IdempotencyKey, Submission
 from tests.actors import TESTER
 from tests.statemachine.model import KeyReused
 from tests.statemachine.modelled import TWICE, ModelledMachine

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from math import inf
 from uuid import UUID
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.priority import SECONDS_PER_POINT
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.task import Lease
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.attempts.claim import Lease
+from ketline.domain.tasks.priority import SECONDS_PER_POINT
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 
 RETRY_SECONDS = 4000.0
 JITTER = (0.75, 1.25)

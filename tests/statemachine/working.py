@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, multiple, precondition, rule
 
 from ketline.db.tasks.shared_queues import MEMORY_SECONDS
-from ketline.domain.access import ProjectName
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.task import Claim, Failure, FailureCode, Lease, LeaseToken, Profile, RunResult, TaskId, WorkerId
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.claim import Claim, Lease
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import LeaseToken, TaskId, WorkerId
+from ketline.domain.results.result import Profile, RunResult
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 from tests.actors import TESTER
 from tests.statemachine.model import LEASE_SECONDS
 from tests.statemachine.modelled import TWICE

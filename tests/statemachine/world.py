@@ -20,10 +20,10 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import idempotency_keys, project_shares, projects, status_history, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.tasks.shared_queues import SharedQueues
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.attempts.retry import RetryPolicy
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending
-from ketline.domain.queues import TaskQueue
-from ketline.domain.retry import RetryPolicy
+from ketline.domain.tasks.queues import TaskQueue
 from tests.actors import TESTER
 from tests.statemachine.model import KEY_SECONDS, REDISPATCH_SECONDS
 from tests.statemachine.task import MAX_CRASHES, RETRY_SECONDS

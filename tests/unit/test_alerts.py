@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ketline.domain.metrics import INSTRUMENTS, Histogram, Instrument
+from ketline.domain.operations.metrics import INSTRUMENTS, Histogram, Instrument
 from ketline.prometheus_metrics import PrometheusMetrics
 from tests.exposition import series_of
 

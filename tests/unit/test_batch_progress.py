@@ -2,8 +2,8 @@
 
 from uuid import uuid4
 
-from ketline.cli.progress import BatchProgress
-from ketline.domain.task import TaskStatus
+from ketline.cli.client.progress import BatchProgress
+from ketline.domain.status import TaskStatus
 
 
 def test_every_task_is_counted_where_it_stands() -> None:

@@ -4,8 +4,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ketline.domain.callback_url import CallbackRule, CallbackUrl, parse_callback
 from ketline.domain.limits import MAX_CALLBACK_CHARACTERS
+from ketline.domain.webhooks.callback_url import CallbackRule, CallbackUrl, parse_callback
 
 URL = parse_callback("https://example.org/hooks")
 

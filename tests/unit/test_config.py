@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from ketline.cli import server
+from ketline.cli.server import commands as server
 from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_database_url, refuse_open_service, variables
-from ketline.domain.access import AuthMode
+from ketline.domain.access.principals import AuthMode
+from ketline.domain.access.quotas import Quota
+from ketline.domain.access.rate_limits import parse_rate_limits
 from ketline.domain.errors import ConfigurationInvalid
-from ketline.domain.quotas import Quota
-from ketline.domain.rate_limits import parse_rate_limits
 from ketline.older_variables import OLDER_VARIABLES
 
 SETTINGS = Path(__file__).parents[2] / "docs" / "settings.md"

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from ketline.domain.connections import ConnectionLimit, ConnectionNeed, LimitName, ServerLimits
+from ketline.domain.operations.connections import ConnectionLimit, ConnectionNeed, LimitName, ServerLimits
 from ketline.runtime.connections import described, refusal, report
 
 API = ConnectionNeed(process="api", most=11, least=2)

@@ -10,7 +10,7 @@ import rustworkx
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import CouplingMap
 
-from ketline.domain.device import (
+from ketline.domain.devices.device import (
     DEVICE_OPERATIONS,
     Device,
     DeviceGate,
@@ -18,8 +18,8 @@ from ketline.domain.device import (
     device_from_json,
     device_from_text,
 )
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.domain.errors import DeviceInvalid
-from ketline.domain.generic_devices import generic_devices
 from ketline.domain.limits import (
     MAX_DEVICE_BYTES,
     MAX_DEVICE_DESCRIPTION_CHARACTERS,

@@ -5,8 +5,8 @@ from qiskit import QuantumCircuit, transpile
 from qiskit.quantum_info import Operator
 
 from ketline.device_target import CONTROL_FLOW, target_of_device
-from ketline.domain.device import Device, device_from_json
-from ketline.domain.generic_devices import generic_devices
+from ketline.domain.devices.device import Device, device_from_json
+from ketline.domain.devices.generic_devices import generic_devices
 
 
 @pytest.mark.parametrize("device", generic_devices().values(), ids=lambda device: device.name)

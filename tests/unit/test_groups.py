@@ -2,8 +2,8 @@
 
 import pytest
 
-from ketline.domain.access import ProjectName, Role
-from ketline.domain.groups import groups_with_rights, memberships, parse_groups
+from ketline.domain.access.groups import groups_with_rights, memberships, parse_groups
+from ketline.domain.access.principals import ProjectName, Role
 
 CHEMISTRY, PHYSICS = ProjectName("chemistry"), ProjectName("physics")
 

@@ -1,4 +1,4 @@
-from ketline.domain.ids import TaskIds
+from ketline.domain.tasks.task_ids import TaskIds
 
 
 def test_ids_grow_and_are_of_version_7() -> None:

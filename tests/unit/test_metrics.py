@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from ketline.domain.metrics import (
+from ketline.domain.operations.metrics import (
     INSTRUMENTS,
     LOOP_LAG,
     SIMULATOR_PROCESSOR,

@@ -14,8 +14,9 @@ from ketline.api.responses.field_errors import MOST_LISTED
 from ketline.api.tasks.events import PING_SECONDS
 from ketline.config import Settings, variables
 from ketline.domain import limits
-from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
-from ketline.domain.qpy import VERSIONS
+from ketline.domain.circuits.qpy import VERSIONS
+from ketline.domain.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from ketline.domain.tasks.priority import SECONDS_PER_POINT
 from ketline.execution.limits import ExecutionLimits
 
 ROOT = Path(__file__).parents[2]
@@ -57,8 +58,8 @@ LIMITS: Sequence[tuple[float, Sequence[str]]] = (
     (limits.MAX_METADATA_DEPTH, ["KiB and N levels"]),
     (limits.MAX_SCHEDULE_DAYS, ["at most N days ahead"]),
     (limits.MAX_JOB_SECONDS, ["up to N s \\(30 days\\)", "on a backend up to N s"]),
-    (HIGHEST, ["`priority`: -[0-9]+ to N", "from -[0-9]+ to N"]),
-    (LOWEST, ["`priority`: N to [0-9]+", "from N to [0-9]+, 0 unless"]),
+    (HIGHEST_PRIORITY, ["`priority`: -[0-9]+ to N", "from -[0-9]+ to N"]),
+    (LOWEST_PRIORITY, ["`priority`: N to [0-9]+", "from N to [0-9]+, 0 unless"]),
     (SECONDS_PER_POINT, ["counts as much as N seconds of waiting"]),
     (VERSIONS[0], ["versions N to [0-9]+", "`detail` names N to", "Versions before N"]),
     (VERSIONS[-1], ["versions [0-9]+ to N", "`detail` names [0-9]+ to N"]),

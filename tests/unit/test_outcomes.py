@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketline.domain.outcomes import (
+from ketline.domain.results.outcomes import (
     KeyFormat,
     bits_of,
     format_view,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ketline.domain.predicted_work import Durations, QueueDurations
+from ketline.domain.attempts.predicted_work import Durations, QueueDurations
 
 BELLS = Durations(tasks=1000, seconds=5.0)
 MINUTES = Durations(tasks=4, seconds=240.0)

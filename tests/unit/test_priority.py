@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ketline.domain.priority import QueuePosition
+from ketline.domain.tasks.priority import QueuePosition
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 

@@ -58,7 +58,12 @@ USES = [
         users="execution/frontend/scanner/{registers,statements}.py",
     ),
     Use(library="qiskit", owner=HGate(), names=("_standard_gate",), users="execution/circuit/library.py"),
-    Use(library="qiskit", owner=Parameter("a") + 1, names=("_qpy_replay",), users="execution/circuit/expressions.py"),
+    Use(
+        library="qiskit",
+        owner=Parameter("a") + 1,
+        names=("_qpy_replay",),
+        users="execution/circuit/derivatives/expressions.py",
+    ),
     Use(
         library="qiskit-aer",
         owner=AerStateWrapper(),

@@ -5,8 +5,8 @@ import base64
 import pytest
 from qiskit.circuit import QuantumCircuit
 
+from ketline.domain.circuits.qpy import VERSIONS, decoded
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
-from ketline.domain.qpy import VERSIONS, decoded
 from tests.circuits import as_qpy
 
 BELL = QuantumCircuit(2)

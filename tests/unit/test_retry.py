@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from ketline.domain.retry import RetryPolicy
+from ketline.domain.attempts.retry import RetryPolicy
 
 
 def test_delay_varies_between_the_factors_of_the_jitter() -> None:

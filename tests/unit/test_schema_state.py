@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 
 from ketline.db.schema.migrate import compatible_from
-from ketline.domain.schema_state import PendingMigration, SchemaState
+from ketline.domain.operations.schema_state import PendingMigration, SchemaState
 
 ADDS = PendingMigration(revision="0033", title="Adds a table")
 CHANGES = PendingMigration(revision="0034", title="Changes a column", compatible_from="0033")

@@ -12,16 +12,19 @@ from uuid import uuid4
 import pytest
 
 from ketline.api.tasks.submission import spec_of
+from ketline.cli.client.programs import run, submit
 from ketline.cli.options import program_options
-from ketline.cli.programs import run, submit
 from ketline.client.models import Task
 from ketline.client.programs import Options, body_of
 from ketline.db.schema.tables import tasks
-from ketline.domain.labels import Labels
-from ketline.domain.spec import SPEC_FIELDS, Method, RunOptions, SpecField, TaskSpec, digest_of
+from ketline.domain.circuits.method import Method
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.spec_fields import SPEC_FIELDS, SpecField, digest_of
 from ketline.execution.protocol import Request, decode_request, encode_request
 from ketline.schemas.lists import TaskSummary
-from ketline.schemas.tasks import DEFAULT_SHOTS, SubmitRequest, TaskView
+from ketline.schemas.submissions import DEFAULT_SHOTS, SubmitRequest
+from ketline.schemas.tasks import TaskView
 from tests.specs import CHANGED, IN_A_VIEW, PLAIN, SET_BY_THE_SERVICE
 
 # What the simulator's process is told; the rest is for the service around it.

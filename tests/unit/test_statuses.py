@@ -11,11 +11,13 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.tasks.views import outcomes_of, view_task
 from ketline.backends.ketline import REMOTE_STATUSES
 from ketline.cli import show
-from ketline.cli.progress import BatchProgress
+from ketline.cli.client.progress import BatchProgress
 from ketline.client import TaskCancelled, TaskFailed, html_repr
 from ketline.client.decoding import read_task
 from ketline.client.problems import failure_of
-from ketline.domain.task import LEGAL_MOVES, CorrelationId, Task, TaskId, TaskStatus
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.status import LEGAL_MOVES, TaskStatus
+from ketline.domain.tasks.task import Task
 from tests.chaos.verdict import invariants, records
 from tests.statemachine.task import MOVES
 

@@ -1,6 +1,6 @@
-from ketline.domain.seeds import point_seed
-from ketline.domain.spec import Inputs
-from ketline.domain.sweep import first_point, number_of_points, points_of, seed_at
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.seeds import point_seed
+from ketline.domain.tasks.sweep import first_point, number_of_points, points_of, seed_at
 
 SWEPT: Inputs = {"theta": [0.1, 0.2], "bits": ["01", "10"], "n": 3, "word": "11"}
 

@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook
 
-from ketline.domain.access import ProjectName
-from ketline.domain.task import TaskId, TaskStatus
-from ketline.domain.webhooks import (
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.webhooks.deliveries import (
     FIRST_RETRY_SECONDS,
     LONGEST_DELIVERY,
     LONGEST_RETRY_SECONDS,

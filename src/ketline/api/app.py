@@ -1,4 +1,4 @@
-"""The HTTP application, with its routes, middleware and exception handlers; `cli/serve.py` serves it."""
+"""The HTTP application, with its routes, middleware and exception handlers; `cli/server/serve.py` serves it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence

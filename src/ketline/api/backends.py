@@ -4,10 +4,10 @@ from fastapi import APIRouter, Request
 
 from ketline.api.openapi import problem_responses
 from ketline.api.services import services_of
-from ketline.domain.backend import BACKEND_NAME, METHODS, OPENQASM_VERSIONS, Backend, BackendLimits
-from ketline.domain.backend_jobs import BackendDescription
-from ketline.domain.gates import GATES
-from ketline.domain.queues import TaskQueue
+from ketline.domain.backends.backend_jobs import BackendDescription
+from ketline.domain.circuits.gates import GATES
+from ketline.domain.devices.backend import BACKEND_NAME, METHODS, OPENQASM_VERSIONS, Backend, BackendLimits
+from ketline.domain.tasks.queues import TaskQueue
 from ketline.schemas.inspection import BackendsView, BackendView, ExternalBackendView, LimitsView, MethodView
 
 router = APIRouter(prefix="/backends", tags=["service"])

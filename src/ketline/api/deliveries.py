@@ -13,8 +13,8 @@ from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import services_of
 from ketline.domain.errors import DeliveryNotFound, TaskNotFound
-from ketline.domain.task import TaskId
-from ketline.domain.webhooks import Delivery, DeliveryId, message_id
+from ketline.domain.ids import TaskId
+from ketline.domain.webhooks.deliveries import Delivery, DeliveryId, message_id
 from ketline.schemas.webhooks import (
     DeliveryList,
     DeliveryParameters,

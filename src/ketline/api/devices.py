@@ -15,8 +15,8 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_device
 from ketline.api.responses.representation import represented
 from ketline.api.services import actor_of, services_of
-from ketline.domain.device import Device, device_from_json
-from ketline.domain.device_list import DeviceEntry
+from ketline.domain.devices.device import Device, device_from_json
+from ketline.domain.devices.device_list import DeviceEntry
 from ketline.domain.errors import DeviceInvalid, DeviceNotFound, DeviceReserved, TooManyDevices
 from ketline.domain.limits import MAX_DEVICE_BYTES, MAX_DEVICE_NAME_CHARACTERS
 from ketline.schemas.devices import DeviceDocument, DeviceList, DeviceView

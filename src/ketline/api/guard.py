@@ -23,7 +23,7 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.rates import count_request
 from ketline.api.rights import PUBLIC, RIGHTS, SHOW_REFUSED_FORM
 from ketline.api.services import PRINCIPAL_KEY, REFUSED_FORM_KEY, SERVICES_KEY, SESSION_KEY
-from ketline.domain.access import Principal, ProjectName
+from ketline.domain.access.principals import Principal, ProjectName
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
 from ketline.service.services import Services
 

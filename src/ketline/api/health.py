@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request, Response, status
 
 from ketline.api.services import options_of
-from ketline.schemas.tasks import Connection, HealthView, LivenessView, ReadinessView, VersionView
+from ketline.schemas.health import Connection, HealthView, LivenessView, ReadinessView, VersionView
 from ketline.service.health.check import HealthReport
 from ketline.service.services import Services
 

@@ -10,9 +10,9 @@ from ketline.api.openapi import problem_responses
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import principal_of, services_of
 from ketline.api.usage import visible_project
-from ketline.domain.access import Role
-from ketline.domain.history import History, HistoryPoint, HistoryQuery, Minute, minute_of
+from ketline.domain.access.principals import Role
 from ketline.domain.limits import MAX_HISTORY_POINTS
+from ketline.domain.operations.history import History, HistoryPoint, HistoryQuery, Minute, minute_of
 from ketline.schemas.history import DAY_SECONDS, MINUTE_SECONDS, HistoryParameters, HistoryPointView, HistoryView
 
 router = APIRouter(prefix="/tasks/stats", tags=["tasks"])

@@ -20,7 +20,10 @@ from ketline.schemas.administration import FailRequest, PauseRequest, RequeueReq
 from ketline.schemas.devices import DeviceDocument
 from ketline.schemas.legacy import LegacyRequest, PlainNotFound, ResultShape, plain_schema
 from ketline.schemas.lists import ChangeRequest, RerunRequest
-from ketline.schemas.tasks import BELL, BatchRequest, EndedRequest, Problem, SubmitRequest
+from ketline.schemas.problems import Problem
+from ketline.schemas.submissions import BatchRequest, SubmitRequest
+from ketline.schemas.tasks import EndedRequest
+from ketline.schemas.types import BELL
 from ketline.schemas.webhooks import SecretRotation
 
 _REFERENCE = "#/components/schemas/{model}"

@@ -6,7 +6,7 @@ A route that is not in it is refused to everyone, and `create_app` does not buil
 from collections.abc import Mapping
 from typing import Final
 
-from ketline.domain.access import Role
+from ketline.domain.access.principals import Role
 
 # Open to everyone, also without credentials.
 PUBLIC: Final = None

@@ -8,11 +8,11 @@ from fastapi import Request
 
 from ketline.api.requests.hosts import HostRule
 from ketline.api.responses.errors import CORRELATION_KEY
-from ketline.domain.access import Principal
-from ketline.domain.audit import UNKNOWN_ORIGIN, Actor
-from ketline.domain.callback_url import CallbackRule
-from ketline.domain.task import CorrelationId
-from ketline.ports.tracing import RequestTrace
+from ketline.domain.access.audit import UNKNOWN_ORIGIN, Actor
+from ketline.domain.access.principals import Principal
+from ketline.domain.ids import CorrelationId
+from ketline.domain.webhooks.callback_url import CallbackRule
+from ketline.ports.operations.tracing import RequestTrace
 from ketline.schemas.legacy import ResultShape
 from ketline.service.services import Services
 

@@ -14,9 +14,9 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.formats import CSV, JSON
 from ketline.api.responses.representation import negotiated
 from ketline.api.services import principal_of, services_of
-from ketline.domain.access import ProjectName, Role
+from ketline.domain.access.principals import ProjectName, Role
+from ketline.domain.access.usage import UsageQuery, UsageRow, total
 from ketline.domain.errors import ProjectUnknown
-from ketline.domain.usage import UsageQuery, UsageRow, total
 from ketline.schemas.usage import ALL_PROJECTS, UsageParameters, UsageReport, UsageRowView, UsageView
 
 router = APIRouter(tags=["service"])

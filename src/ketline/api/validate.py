@@ -6,7 +6,7 @@ from ketline.api.openapi import SUBMIT_BODY, problem_responses
 from ketline.api.services import options_of, principal_of, services_of
 from ketline.api.tasks.submission import read_spec
 from ketline.api.tasks.views import view_placement
-from ketline.domain.inspection import Diagnostic
+from ketline.domain.tasks.inspection import Diagnostic
 from ketline.schemas.inspection import DiagnosticView, ValidationView
 from ketline.service.inspection.validation import Validation
 

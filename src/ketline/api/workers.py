@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from ketline.api.administration.pauses import view_pauses
 from ketline.api.openapi import problem_responses
 from ketline.api.services import services_of
-from ketline.domain.worker import CurrentTask, LiveWorker
+from ketline.domain.attempts.worker import CurrentTask, LiveWorker
 from ketline.schemas.inspection import CurrentTaskView, WorkersView, WorkerView
 
 router = APIRouter(prefix="/workers", tags=["service"])

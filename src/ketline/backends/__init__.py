@@ -7,7 +7,7 @@ values of the setting KETLINE_BACKENDS, described in docs/backends.md.
 from ketline.backends.device_process import DeviceFactory
 from ketline.backends.local import LocalAdapter
 from ketline.backends.remote import RemoteAdapter
-from ketline.domain.backend_jobs import (
+from ketline.domain.backends.backend_jobs import (
     BackendDescription,
     BackendJob,
     BackendName,
@@ -17,7 +17,8 @@ from ketline.domain.backend_jobs import (
     RemoteStatus,
     check_counts,
 )
-from ketline.domain.backend_list import BackendEntry
+from ketline.domain.backends.backend_list import BackendEntry
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import (
     BackendAccessDenied,
     BackendFailed,
@@ -27,8 +28,7 @@ from ketline.domain.errors import (
     BackendResultInvalid,
     BackendUnavailable,
 )
-from ketline.domain.spec import ProgramFormat
-from ketline.domain.task import Register
+from ketline.domain.results.result import Register
 from ketline.ports.backends import BackendAdapter
 
 __all__ = [

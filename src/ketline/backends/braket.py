@@ -7,7 +7,7 @@ The argument is the name of the simulator; without one it is `default`. `registr
 
 from ketline.backends.device_process import DeviceFactory
 from ketline.backends.local import LocalAdapter
-from ketline.domain.backend_list import BackendEntry
+from ketline.domain.backends.backend_list import BackendEntry
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.ports.backends import BackendAdapter
 

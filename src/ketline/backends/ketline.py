@@ -25,8 +25,7 @@ from ketline.client import (
     TaskStatus,
     UnexpectedAnswer,
 )
-from ketline.domain.backend import BACKEND_NAME
-from ketline.domain.backend_jobs import (
+from ketline.domain.backends.backend_jobs import (
     BackendDescription,
     BackendJob,
     ClientToken,
@@ -35,7 +34,9 @@ from ketline.domain.backend_jobs import (
     RemoteStatus,
     check_counts,
 )
-from ketline.domain.backend_list import BackendEntry
+from ketline.domain.backends.backend_list import BackendEntry
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.backend import BACKEND_NAME
 from ketline.domain.errors import (
     BackendAccessDenied,
     BackendFailed,
@@ -46,7 +47,6 @@ from ketline.domain.errors import (
     BackendUnavailable,
     ConfigurationInvalid,
 )
-from ketline.domain.spec import ProgramFormat
 from ketline.ports.backends import BackendAdapter
 
 _PAUSE_SECONDS = 0.5

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from ketline.backends.device_process import CALL_SECONDS, DeviceFactory, DevicePool
 from ketline.backends.wire import decode_answer
-from ketline.domain.backend_jobs import (
+from ketline.domain.backends.backend_jobs import (
     BackendDescription,
     BackendJob,
     ClientToken,

@@ -10,7 +10,7 @@ import os
 
 from ketline.backends.device_process import DeviceFactory, minimal_environment
 from ketline.backends.remote import RemoteAdapter
-from ketline.domain.backend_list import BackendEntry
+from ketline.domain.backends.backend_list import BackendEntry
 from ketline.domain.errors import BackendAccessDenied, ConfigurationInvalid
 from ketline.ports.backends import BackendAdapter
 

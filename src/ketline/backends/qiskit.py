@@ -13,7 +13,7 @@ from typing import Any
 from ketline.backends.device_process import DeviceFactory, client_environment, minimal_environment
 from ketline.backends.local import LocalAdapter
 from ketline.backends.remote import RemoteAdapter
-from ketline.domain.backend_list import BackendEntry
+from ketline.domain.backends.backend_list import BackendEntry
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.ports.backends import BackendAdapter
 

@@ -11,8 +11,8 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from ketline.backends.loading import load
-from ketline.domain.backend_jobs import BackendName
-from ketline.domain.backend_list import BackendEntry
+from ketline.domain.backends.backend_jobs import BackendName
+from ketline.domain.backends.backend_list import BackendEntry
 from ketline.domain.errors import BackendFailed, ConfigurationInvalid
 from ketline.ports.backends import BackendAdapter
 

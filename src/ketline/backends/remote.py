@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ketline.backends.device_process import CALL_SECONDS, DeviceFactory, DevicePool, ProcessLost
 from ketline.backends.wire import state_of
-from ketline.domain.backend_jobs import (
+from ketline.domain.backends.backend_jobs import (
     BackendDescription,
     BackendJob,
     ClientToken,

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from ketline.domain.backend_jobs import BackendDescription, BackendJob, RemoteState, RemoteStatus
+from ketline.domain.backends.backend_jobs import BackendDescription, BackendJob, RemoteState, RemoteStatus
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import (
     BackendAccessDenied,
     BackendFailed,
@@ -20,8 +21,7 @@ from ketline.domain.errors import (
     BackendResultInvalid,
     BackendUnavailable,
 )
-from ketline.domain.spec import ProgramFormat
-from ketline.domain.task import Register
+from ketline.domain.results.result import Register
 
 _ERRORS: Mapping[str, type[BackendFailed]] = {
     kind.code: kind

@@ -10,19 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ketline.cli import (
-    admin,
-    administration,
-    backup,
-    convert,
-    deliveries,
-    devices,
-    doctor,
-    programs,
-    server,
-    service,
-    tasks,
-)
+from ketline.cli.client import convert, deliveries, devices, programs, service, tasks
 from ketline.cli.exit_codes import (
     INTERRUPTED,
     SERVICE_ERROR,
@@ -32,6 +20,9 @@ from ketline.cli.exit_codes import (
     exit_on_output_error,
     fail,
 )
+from ketline.cli.operator import access as administration
+from ketline.cli.operator import admin, backup, doctor
+from ketline.cli.server import commands as server
 from ketline.client import (
     AddressInvalid,
     BatchIncomplete,

@@ -8,16 +8,18 @@ from uuid import UUID
 
 import typer
 
-from ketline.cli.device import read_device
+from ketline.cli.client.device import read_device
+from ketline.cli.client.noise import read_noise
+from ketline.cli.client.observables import read_mitigation, read_observables
 from ketline.cli.exit_codes import USAGE_ERROR, fail
-from ketline.cli.noise import read_noise
-from ketline.cli.observables import read_mitigation, read_observables
 from ketline.client import Client, Retries
 from ketline.client.programs import Options
-from ketline.domain.backend import METHODS
-from ketline.domain.outputs import OutputType
-from ketline.domain.priority import HIGHEST, LOWEST
-from ketline.domain.spec import InputValue, Method, TaskKind
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import METHODS
+from ketline.domain.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from ketline.domain.results.outputs import OutputType
+from ketline.domain.tasks.inputs import InputValue
+from ketline.domain.tasks.kind import TaskKind
 
 # Retry a service that has never responded for this long; one that has, for the client's two minutes.
 FIRST_CONTACT_SECONDS = 3.0
@@ -72,7 +74,8 @@ Outputs = Annotated[
     ),
 ]
 Priority = Annotated[
-    int | None, typer.Option(min=LOWEST, max=HIGHEST, help="Tasks of higher priority run first; default: 0.")
+    int | None,
+    typer.Option(min=LOWEST_PRIORITY, max=HIGHEST_PRIORITY, help="Tasks of higher priority run first; default: 0."),
 ]
 Hold = Annotated[bool, typer.Option("--hold", help="Hold the tasks until 'ketline enqueue' releases them.")]
 Backend = Annotated[

@@ -42,7 +42,7 @@ from ketline.client.models import (
 from ketline.client.retries import Retries
 from ketline.client.sync import Client
 from ketline.client.trace_context import trace_context
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 __all__ = [
     "AddressInvalid",

@@ -25,7 +25,7 @@ from ketline.client.retries import Retries
 from ketline.client.steps import Flow
 from ketline.client.sync import AGENT, READ_TIMEOUT_SECONDS, as_id, key_of
 from ketline.client.watch import Completion, follow_task, follow_tasks
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 T = TypeVar("T")
 

@@ -30,8 +30,8 @@ from ketline.client.models import (
     Validation,
     Worker,
 )
-from ketline.domain.outputs import COMPLEX
-from ketline.domain.task import TaskStatus
+from ketline.domain.results.outputs import COMPLEX
+from ketline.domain.status import TaskStatus
 
 T = TypeVar("T")
 Document = Mapping[str, Any]

@@ -39,7 +39,7 @@ from ketline.client.programs import Options, body_of
 from ketline.client.retries import Retries, pause_before_retry
 from ketline.client.steps import Flow, Lost, Pause, Request, Response, send
 from ketline.domain.limits import MAX_BATCH_TASKS
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 # Below the minute after which many proxies close a connection without traffic.
 LONGEST_WAIT_SECONDS = 30

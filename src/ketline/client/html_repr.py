@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from ketline.domain.spec import ExpectationValues
+from ketline.domain.results.observable import ExpectationValues
 
 MOST_BARS = 16
 MOST_POINTS = 4

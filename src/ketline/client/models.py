@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from ketline.client.html_repr import task_html
-from ketline.domain.gradients import Gradients
-from ketline.domain.spec import ExpectationValues
-from ketline.domain.task import TaskStatus
+from ketline.domain.results.gradients import Gradients
+from ketline.domain.results.observable import ExpectationValues
+from ketline.domain.status import TaskStatus
 
 T = TypeVar("T")
 

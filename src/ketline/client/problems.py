@@ -18,7 +18,7 @@ from ketline.client.errors import (
 )
 from ketline.client.models import Task
 from ketline.client.steps import Lost, Response
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 _CLASSES: Mapping[str, type[RequestRefused]] = {
     "task_not_found": TaskNotFound,

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict, cast
 
 from ketline.client.convert import ConvertedProgram, convert
-from ketline.domain.spec import Inputs, Observables, ProgramFormat
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.results.observable import Observables
+from ketline.domain.tasks.inputs import Inputs
 
 # Values that JSON has as they are.
 _PLAIN = frozenset({str, int, float, bool, type(None)})

@@ -26,7 +26,7 @@ from ketline.client.programs import BatchItem, Options, Program, as_text, change
 from ketline.client.retries import Retries
 from ketline.client.steps import Flow
 from ketline.client.watch import Completion, follow_task, follow_tasks
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 T = TypeVar("T")
 READ_TIMEOUT_SECONDS = 30.0

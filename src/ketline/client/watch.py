@@ -14,7 +14,7 @@ from ketline.client.problems import error_of, not_ketline
 from ketline.client.steps import Close, Emit, Flow, Lost, Pause, Request, Response, open_stream, read_stream
 from ketline.client.streams import EventReader
 from ketline.domain.limits import MAX_BATCH_TASKS, MAX_PAGE_TASKS
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 MEDIA_TYPE = "text/event-stream"
 # A service sends at least a comment every 15 s.

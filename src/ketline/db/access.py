@@ -14,10 +14,10 @@ from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
 from ketline.db.schema.quotas import quotas_column, to_quotas
 from ketline.db.schema.tables import api_keys, projects
-from ketline.domain.access import ApiKey, Owner, Project, ProjectName, Role
-from ketline.domain.audit import Action, Actor, AuditRecord
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import ApiKey, Owner, Project, ProjectName, Role
+from ketline.domain.access.quotas import ProjectQuotas
 from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown
-from ketline.domain.quotas import ProjectQuotas
 
 _KEY = [column for column in api_keys.c if column.name != "digest"]
 

@@ -10,8 +10,8 @@ from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.tables import audit
-from ketline.domain.access import Owner, ProjectName
-from ketline.domain.audit import Actor, AuditEntry, AuditPage, AuditRecord
+from ketline.domain.access.audit import Actor, AuditEntry, AuditPage, AuditRecord
+from ketline.domain.access.principals import Owner, ProjectName
 
 _GIVEN = ("action", "project", "target", "owner", "key_id", "origin", "notes")
 _INSERT = Prepared(

@@ -13,7 +13,7 @@ from ketline.db.engine.clock import now
 from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import Dialect, dialect_of
 from ketline.db.schema.tables import backends
-from ketline.domain.backend_jobs import BackendDescription, description_from_json
+from ketline.domain.backends.backend_jobs import BackendDescription, description_from_json
 
 _PARAMETERS = BindParameters(name=Text(), description=backends.c.description.type)
 

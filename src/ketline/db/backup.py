@@ -12,8 +12,8 @@ from pathlib import Path
 from secrets import token_hex
 
 from ketline.db.engine.faults import sqlite_fault
-from ketline.domain.backup import BackupSummary
 from ketline.domain.errors import BackupInvalid, BackupRefused, DatabaseFull
+from ketline.domain.operations.backup import BackupSummary
 
 BUSY_SECONDS = 30.0
 # Files of a database, by their endings; the last two are there while it is open, or after a crash.

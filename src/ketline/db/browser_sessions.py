@@ -10,8 +10,8 @@ from ketline.db.audit import write_entry
 from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import api_keys, sessions
-from ketline.domain.access import Owner, Principal, ProjectName, Role
-from ketline.domain.audit import Action, Actor, AuditRecord
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import Owner, Principal, ProjectName, Role
 
 
 @dataclass(frozen=True, slots=True)

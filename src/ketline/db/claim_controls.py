@@ -13,11 +13,12 @@ from ketline.db.engine.clock import now
 from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import dialect_of
 from ketline.db.schema.tables import claim_pauses, tasks, workers
-from ketline.domain.access import Owner
-from ketline.domain.audit import Action, Actor, AuditRecord
-from ketline.domain.claim_stops import ClaimStops, Drain, Pause, PauseScope
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import Owner
+from ketline.domain.attempts.claim_stops import ClaimStops, Drain, Pause, PauseScope
 from ketline.domain.errors import WorkerUnknown
-from ketline.domain.task import TaskStatus, WorkerId
+from ketline.domain.ids import WorkerId
+from ketline.domain.status import TaskStatus
 
 
 @dataclass(frozen=True, slots=True)

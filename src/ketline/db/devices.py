@@ -13,10 +13,10 @@ from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import dialect_of
 from ketline.db.schema.tables import device_contents, devices, projects
 from ketline.db.schema.visibility import is_of
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
-from ketline.domain.audit import Action, Actor, AuditRecord
-from ketline.domain.device import Device
-from ketline.domain.device_list import DeviceEntry, entry_of, no_device
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.devices.device import Device
+from ketline.domain.devices.device_list import DeviceEntry, entry_of, no_device
 from ketline.domain.errors import TooManyDevices
 from ketline.domain.limits import MAX_DEVICES
 

@@ -19,7 +19,7 @@ from ketline.db.lists.minutes import (
 )
 from ketline.db.lists.periods import read_history
 from ketline.db.schema.tables import minutes
-from ketline.domain.history import History, HistoryQuery, Minute, minute_of, start_of
+from ketline.domain.operations.history import History, HistoryQuery, Minute, minute_of, start_of
 
 # The age beyond which a minute is no longer the last full one.
 LATEST = timedelta(minutes=1)

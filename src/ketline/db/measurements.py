@@ -16,11 +16,11 @@ from ketline.db.schema.statuses import has_status
 from ketline.db.schema.tables import claim_pauses, deliveries, tasks, workers
 from ketline.db.tasks.hold import runnable_since
 from ketline.db.webhooks.messages import IS_DUE
-from ketline.domain.measurements import QueueMeasurement, ServiceMeasurement
-from ketline.domain.predicted_work import QueueDurations
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS
-from ketline.domain.task import TaskStatus
-from ketline.domain.webhooks import LONGEST_DELIVERY
+from ketline.domain.attempts.predicted_work import QueueDurations
+from ketline.domain.operations.measurements import QueueMeasurement, ServiceMeasurement
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS
+from ketline.domain.webhooks.deliveries import LONGEST_DELIVERY
 
 TIME_LIMIT_SECONDS = 2.0
 # SQLite asks so often whether to go on, counted in steps of its virtual machine: about once a millisecond.

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Select, func, select
 from ketline.db.engine.clock import from_now, now, seconds_between
 from ketline.db.schema.statuses import has_status
 from ketline.db.schema.tables import tasks
-from ketline.domain.predicted_work import Durations, QueueDurations
-from ketline.domain.task import TaskStatus
+from ketline.domain.attempts.predicted_work import Durations, QueueDurations
+from ketline.domain.status import TaskStatus
 
 # The number of rows that are read: the last tasks that completed, of all queues together.
 RECENT_TASKS = 1000

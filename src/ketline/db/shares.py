@@ -15,7 +15,7 @@ from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import Dialect, dialect_of
 from ketline.db.schema.statuses import has_status
 from ketline.db.schema.tables import project_shares, share_measurements, tasks
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 INTERVAL_SECONDS = 1.0
 # The age at which a project's use counts for half.

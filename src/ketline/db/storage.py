@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from ketline.db.engine.connector import THROUGH_A_POOLER, Connector
 from ketline.db.engine.faults import sqlite_fault, translated
-from ketline.ports.storage import StorageUse
+from ketline.ports.operations.storage import StorageUse
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ketline.db.engine.database import Database
 from ketline.db.lists.usage import sums_of
-from ketline.domain.usage import UsageQuery, UsageRow
+from ketline.domain.access.usage import UsageQuery, UsageRow
 
 
 @dataclass(frozen=True, slots=True)

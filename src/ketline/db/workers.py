@@ -17,9 +17,10 @@ from ketline.db.engine.dialect import Dialect, dialect_of
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.tables import tasks, workers
 from ketline.db.schema.visibility import is_of
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.task import TaskId, TaskStatus, WorkerId
-from ketline.domain.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.attempts.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.domain.status import TaskStatus
 
 _BEAT_PARAMETERS = BindParameters(
     worker_id=Text(),

@@ -76,7 +76,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from ketline.domain.task import Failure, FailureCode, TaskStatus
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.status import TaskStatus
 
 # The most characters of a name from a request that a message repeats.
 _LONGEST_PART = 64

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ketline.domain.gradients import GradientsAtPoint
-from ketline.domain.spec import InputValue
+from ketline.domain.results.gradients import GradientsAtPoint
+from ketline.domain.tasks.inputs import InputValue
 
 
 def checked_gradients(data: Any, inputs: Mapping[str, InputValue], observables: int) -> GradientsAtPoint:

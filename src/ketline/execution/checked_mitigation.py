@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ketline.domain.mitigation import Extrapolation, ZeroNoise
-from ketline.domain.observables import observables_at
-from ketline.domain.spec import TaskSpec
-from ketline.domain.sweep import number_of_points
-from ketline.domain.task import Point
+from ketline.domain.results.mitigation import Extrapolation, ZeroNoise
+from ketline.domain.results.observables import observables_at
+from ketline.domain.results.result import Point
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.sweep import number_of_points
 
 _NAMES = {"scale_factors", "values", "standard_errors", "curves"}
 _CORRECTED = ("quasi_probabilities", "probabilities")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ketline.domain.outputs import COMPLEX, Output, Outputs, OutputType, RequestedOutput
+from ketline.domain.results.outputs import COMPLEX, Output, Outputs, OutputType, RequestedOutput
 
 
 def checked_outputs(data: Mapping[str, Any], requested: Sequence[RequestedOutput]) -> Outputs | None:

@@ -5,7 +5,7 @@ The process may have run a hostile program. What is accepted here is stored as i
 
 import re
 
-from ketline.domain.counts import EncodedCounts
+from ketline.domain.results.counts import EncodedCounts
 
 # Possessive, so that it takes linear time whatever the text is. More digits than these are more than any task's shots.
 _COUNTS = re.compile(

@@ -19,9 +19,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.counts import EncodedCounts
-from ketline.domain.device_run import DeviceRun, Placement
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat, QirProfile, Target
+from ketline.domain.devices.device_run import DeviceRun, Placement
+from ketline.domain.devices.stored_noise import StoredNoise
 from ketline.domain.errors import (
     DeviceMismatch,
     ExecutionFailed,
@@ -38,28 +40,16 @@ from ketline.domain.errors import (
     SimulationFailed,
     TimeLimitExceeded,
 )
-from ketline.domain.gradients import Gradients, requested_gradient
-from ketline.domain.inspection import Drawing, Inspection
+from ketline.domain.failures import FailureCode
 from ketline.domain.limits import MAX_DEVICE_QUBITS
-from ketline.domain.mitigation import mitigation_of
-from ketline.domain.observables import observables_at
-from ketline.domain.outputs import gives_counts, requested_output, states_of
-from ketline.domain.spec import (
-    ExpectationValues,
-    Method,
-    Observable,
-    ProgramFormat,
-    QirProfile,
-    RunOptions,
-    Target,
-    TaskKind,
-    TaskSpec,
-)
-from ketline.domain.stored_noise import StoredNoise
-from ketline.domain.sweep import first_point, number_of_points, points_of
-from ketline.domain.task import (
+from ketline.domain.results.counts import EncodedCounts
+from ketline.domain.results.gradients import Gradients, requested_gradient
+from ketline.domain.results.mitigation import mitigation_of
+from ketline.domain.results.observable import ExpectationValues, Observable
+from ketline.domain.results.observables import observables_at
+from ketline.domain.results.outputs import gives_counts, requested_output, states_of
+from ketline.domain.results.result import (
     Conversion,
-    FailureCode,
     MediaType,
     Point,
     Profile,
@@ -68,6 +58,10 @@ from ketline.domain.task import (
     RunResult,
     WarningCode,
 )
+from ketline.domain.tasks.inspection import Drawing, Inspection
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.sweep import first_point, number_of_points, points_of
 from ketline.execution.checked_gradients import checked_gradients
 from ketline.execution.checked_mitigation import checked_correction, checked_mitigation
 from ketline.execution.checked_outputs import checked_outputs
@@ -77,9 +71,9 @@ from ketline.execution.limits import ExecutionLimits
 
 def _fingerprint() -> str:
     """A digest of the code that both ends of the channel must share: the values, and this protocol."""
-    folders = (Path(__file__).parent, Path(__file__).parents[1] / "domain")
-    code = b"".join(path.read_bytes() for folder in folders for path in sorted(folder.glob("*.py")))
-    return sha256(code).hexdigest()[:16]
+    package = Path(__file__).parents[1]
+    paths = [*(package / "execution").glob("*.py"), *(package / "domain").rglob("*.py")]
+    return sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()[:16]
 
 
 # The parent compares the whole message with its own: where the package is replaced below a running worker, its next

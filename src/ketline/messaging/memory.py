@@ -5,9 +5,10 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from ketline.domain.attempts.claim import Dispatch
 from ketline.domain.errors import QueueFull
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.task import CorrelationId, Dispatch, TaskId
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 
 # Some 30 MB of messages for each queue. Tasks beyond that wait in the database.
 CAPACITY = 100_000

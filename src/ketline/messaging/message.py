@@ -7,7 +7,8 @@ import json
 import re
 from uuid import UUID
 
-from ketline.domain.task import CorrelationId, Dispatch, TaskId
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.ids import CorrelationId, TaskId
 
 CONTENT_TYPE = "application/json"
 # Raised when workers of earlier versions must not act on a message; a message without a version has the first.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ketline.domain.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 
 DEFAULT_QUEUE_NAME = "quantum_tasks"
 

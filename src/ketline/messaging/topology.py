@@ -8,7 +8,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelPreconditionFailed
 from pamqp.common import FieldTable
 
-from ketline.domain.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 from ketline.messaging.queue_names import QueueNames
 from ketline.messaging.supervision import real_cancellation_only
 

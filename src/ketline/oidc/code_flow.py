@@ -14,10 +14,10 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from ketline.domain.access import Principal
+from ketline.domain.access.principals import Principal
 from ketline.domain.errors import CredentialsInvalid, IssuerUnavailable
 from ketline.oidc.verifier import VerifyJwt
-from ketline.ports.access import SignInAttempt
+from ketline.ports.access.access import SignInAttempt
 
 _SCOPES = "openid profile email"
 _RANDOM_BYTES = 32

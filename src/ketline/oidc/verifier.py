@@ -12,9 +12,9 @@ from typing import Any
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 
-from ketline.domain.access import MAX_OWNER_CHARACTERS, Owner, Principal, member
+from ketline.domain.access.groups import GroupRights, groups_with_rights, memberships
+from ketline.domain.access.principals import MAX_OWNER_CHARACTERS, Owner, Principal, member
 from ketline.domain.errors import CredentialsInvalid
-from ketline.domain.groups import GroupRights, groups_with_rights, memberships
 from ketline.oidc.keys import IssuerKeys
 
 # Signatures of private keys only: with HMAC, or `none`, everyone who knows the public key could sign.

@@ -12,7 +12,7 @@ from pennylane.exceptions import DeviceError, TransformError, WireError
 
 from ketline.client import CircuitNotConvertible, Client, RequestRefused, TaskFailed
 from ketline.client.task_limits import TaskLimits, limits_of
-from ketline.domain.seeds import derived_seed
+from ketline.domain.tasks.seeds import derived_seed
 from ketline.pennylane.exact import ExactCircuit
 from ketline.pennylane.gradients import differentiable, trained_of
 from ketline.pennylane.points import Point, points_of

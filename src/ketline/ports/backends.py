@@ -7,7 +7,7 @@ Workers call adapters; `ketline.backends` has those that Ketline ships, and expo
 from collections.abc import Mapping
 from typing import Protocol
 
-from ketline.domain.backend_jobs import BackendDescription, BackendJob, ClientToken, RemoteId, RemoteState
+from ketline.domain.backends.backend_jobs import BackendDescription, BackendJob, ClientToken, RemoteId, RemoteState
 
 
 class BackendAdapter(Protocol):

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol, Self
 
-from ketline.domain.access import ProjectName
-from ketline.domain.audit import Actor
-from ketline.domain.task import TaskId
-from ketline.domain.webhooks import (
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.ids import TaskId
+from ketline.domain.webhooks.deliveries import (
     Attempt,
     AttemptLimits,
     ClaimedDelivery,

@@ -12,7 +12,7 @@ from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
 from ketline.device_target import CONTROL_FLOW, target_of_device
-from ketline.domain.device import DEVICE_OPERATIONS, device_from_json
+from ketline.domain.devices.device import DEVICE_OPERATIONS, device_from_json
 from ketline.domain.errors import DeviceInvalid
 from ketline.domain.limits import MAX_DEVICE_DESCRIPTION_CHARACTERS, MAX_DEVICE_GATES
 

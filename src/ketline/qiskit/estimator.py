@@ -11,7 +11,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPu
 from ketline.client.convert.qiskit import serialized
 from ketline.client.task_limits import CHARACTERS_OF_A_NUMBER, TaskLimits, points_in_a_task, portions
 from ketline.domain.limits import MAX_INPUTS, MAX_OBSERVABLE_TERMS, MAX_OBSERVABLES
-from ketline.domain.seeds import derived_seed, fresh_seed
+from ketline.domain.tasks.seeds import derived_seed, fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of
 from ketline.qiskit.job import KetlinePrimitiveJob
 from ketline.qiskit.options import EstimatorOptions, Seed, number_of

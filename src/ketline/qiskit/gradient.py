@@ -9,7 +9,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from ketline.client.convert.qiskit import serialized
 from ketline.client.task_limits import CHARACTERS_OF_A_NUMBER, points_in_a_task, portions
-from ketline.domain.gradients import GradientMethod
+from ketline.domain.results.gradients import GradientMethod
 from ketline.qiskit.estimator import terms_of
 from ketline.qiskit.job import KetlinePrimitiveJob
 from ketline.qiskit.options import TaskOptions

@@ -9,8 +9,8 @@ import numpy as np
 from qiskit.exceptions import QiskitError
 from qiskit.providers import Options
 
-from ketline.domain.backend import METHODS
-from ketline.domain.seeds import SEED_BITS
+from ketline.domain.devices.backend import METHODS
+from ketline.domain.tasks.seeds import SEED_BITS
 from ketline.qiskit.aer_options import REFUSED
 
 # Seeds that numpy accepts, as in Qiskit's own primitives.

@@ -9,7 +9,7 @@ from qiskit.exceptions import QiskitError
 
 from ketline.client.convert.qiskit import serialized
 from ketline.client.task_limits import TaskLimits, portions
-from ketline.domain.seeds import derived_seed, fresh_seed
+from ketline.domain.tasks.seeds import derived_seed, fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of, measures
 from ketline.qiskit.options import METHODS_OF_SAVES, RunOptions
 from ketline.qiskit.placement import device_options, waits, without_layout

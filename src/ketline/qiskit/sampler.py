@@ -13,8 +13,8 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub, SamplerPubLike
 from ketline.client.convert.qiskit import serialized
 from ketline.client.task_limits import TaskLimits, points_in_a_task, portions
 from ketline.domain.limits import MAX_INPUTS
-from ketline.domain.seeds import derived_seed, fresh_seed
-from ketline.domain.sweep import number_of_points
+from ketline.domain.tasks.seeds import derived_seed, fresh_seed
+from ketline.domain.tasks.sweep import number_of_points
 from ketline.qiskit.circuit_groups import groups_of, measures
 from ketline.qiskit.job import KetlinePrimitiveJob
 from ketline.qiskit.options import SamplerOptions, Seed, number_of

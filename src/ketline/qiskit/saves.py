@@ -10,7 +10,7 @@ from typing import Any
 from qiskit.circuit import ControlFlowOp, Instruction
 from qiskit.exceptions import QiskitError
 
-from ketline.domain.outputs import OF_ONE_STATE, WHOLE, OutputType
+from ketline.domain.results.outputs import OF_ONE_STATE, WHOLE, OutputType
 from ketline.qiskit.results.experiments import output_name
 from ketline.qiskit.results.saved_data import SavedData
 

@@ -12,7 +12,7 @@ from ketline.client import Client, ClientError, TaskHandle, TaskNotFound
 from ketline.client.convert.qiskit import SerializedCircuit
 from ketline.client.models import Task
 from ketline.domain.limits import MAX_PAGE_TASKS
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 from ketline.qiskit.results.runs import reason_of
 from ketline.qiskit.results.stored_jobs import ENTRY
 

@@ -12,11 +12,11 @@ from ketline.db.engine.database import open_database
 from ketline.db.tasks.interventions import SqlTaskInterventions
 from ketline.db.webhooks.secrets import SqlSecretStore
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.ports.access import ProjectStore
-from ketline.ports.audit import AuditLog
-from ketline.ports.claim_controls import ClaimControls
-from ketline.ports.interventions import TaskInterventions
-from ketline.ports.workers import WorkerRegistry
+from ketline.ports.access.access import ProjectStore
+from ketline.ports.access.audit import AuditLog
+from ketline.ports.operations.claim_controls import ClaimControls
+from ketline.ports.operations.interventions import TaskInterventions
+from ketline.ports.operations.workers import WorkerRegistry
 from ketline.runtime.database import direct_url, migrate, open_notifier
 from ketline.runtime.embedded import database_in, require_database
 from ketline.runtime.upkeep import vacuum_of

@@ -9,9 +9,9 @@ from ketline.db.audit import SqlAuditLog
 from ketline.db.backup import back_up, check_backup, put_in_place, restored_copy
 from ketline.db.engine.database import open_database
 from ketline.db.tasks.interventions import SqlTaskInterventions
-from ketline.domain.audit import Action, Actor, AuditRecord
-from ketline.domain.backup import BackupSummary
+from ketline.domain.access.audit import Action, Actor, AuditRecord
 from ketline.domain.errors import BackupInvalid
+from ketline.domain.operations.backup import BackupSummary
 from ketline.runtime.database import migrate
 from ketline.runtime.embedded import DATABASE_FILE, sole_owner, url_of
 

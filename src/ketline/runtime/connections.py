@@ -13,8 +13,8 @@ from ketline.config import Settings
 from ketline.db.engine.connection_limits import read_limits
 from ketline.db.engine.database import Database
 from ketline.db.engine.postgresql import PLANNING
-from ketline.domain.connections import ConnectionNeed, ServerLimits
 from ketline.domain.errors import ConfigurationInvalid, DatabaseConnectionsExhausted
+from ketline.domain.operations.connections import ConnectionNeed, ServerLimits
 from ketline.runtime.background import running
 from ketline.runtime.database import open_repository
 from ketline.service.loop import Loop

@@ -11,10 +11,10 @@ from ketline.config import Settings
 from ketline.db.engine.database import Database, open_database
 from ketline.db.notify.notifications import NullNotifier, PostgresqlListener, PostgresqlNotifier
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.schema_state import SchemaState
-from ketline.ports.metrics import Metrics
-from ketline.ports.notifier import Notifier
+from ketline.domain.attempts.retry import RetryPolicy
+from ketline.domain.operations.schema_state import SchemaState
+from ketline.ports.operations.metrics import Metrics
+from ketline.ports.tasks.notifier import Notifier
 from ketline.runtime.background import running
 from ketline.service.tasks.watch import Watch
 

@@ -11,9 +11,9 @@ from tempfile import gettempdir
 from ketline.config import REDIS_SCHEMES, Settings, available_cores
 from ketline.db.diagnosis import examine_postgresql, examine_sqlite
 from ketline.db.schema.migrate import known_revisions
-from ketline.domain.diagnosis import Finding, ok, problem
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.spec import TaskKind
+from ketline.domain.operations.diagnosis import Finding, ok, problem
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.execution.parent.machine import memory_bytes
 from ketline.execution.sandbox import protections
 from ketline.messaging.queue_names import QueueNames

@@ -7,11 +7,11 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from ketline.config import Settings
-from ketline.domain.backend import Backend, BackendLimits
+from ketline.domain.devices.backend import Backend, BackendLimits
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.counts import SimulatorCounts
 from ketline.execution.parent.inspector import ChildInspector, open_inspector
-from ketline.ports.metrics import Metrics
+from ketline.ports.operations.metrics import Metrics
 
 # The inspector's process reads programs, and simulates none but for a few seconds where nothing else tells the cost.
 INSPECTOR_MEMORY_BYTES = 512 << 20

@@ -7,8 +7,8 @@ from dataclasses import replace
 import httpx
 
 from ketline.config import Settings
+from ketline.domain.access.groups import parse_groups
 from ketline.domain.errors import ConfigurationInvalid
-from ketline.domain.groups import parse_groups
 from ketline.oidc.code_flow import CodeFlow
 from ketline.oidc.keys import TIMEOUT_SECONDS, IssuerKeys
 from ketline.oidc.verifier import VerifyJwt

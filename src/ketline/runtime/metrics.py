@@ -9,9 +9,9 @@ import structlog
 
 from ketline.db.engine.database import Database
 from ketline.db.measurements import SqlServiceMeasurer
-from ketline.domain.metrics import BUILD, DATA_FREE, DATA_SIZE, LOOP_LAG
-from ketline.ports.metrics import Metrics, Reading
-from ketline.ports.queue import DeadLetterBox
+from ketline.domain.operations.metrics import BUILD, DATA_FREE, DATA_SIZE, LOOP_LAG
+from ketline.ports.operations.metrics import Metrics, Reading
+from ketline.ports.tasks.queue import DeadLetterBox
 from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.runtime.clock import SystemClock
 from ketline.service.health.check import CheckHealth

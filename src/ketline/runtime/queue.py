@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from ketline.config import REDIS_SCHEMES, Settings
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
 from ketline.messaging.redis import RedisConsumer, RedisPublisher, RedisTiming
-from ketline.ports.queue import DeadLetterBox, TaskConsumer, TaskPublisher
+from ketline.ports.tasks.queue import DeadLetterBox, TaskConsumer, TaskPublisher
 
 
 @asynccontextmanager

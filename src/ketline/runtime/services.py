@@ -22,12 +22,12 @@ from ketline.db.usage import SqlUsageLedger
 from ketline.db.webhooks.deliveries import SqlDeliveryLog
 from ketline.db.webhooks.secrets import SqlSecretStore
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.domain.access import ANYONE, AuthMode
-from ketline.domain.groups import parse_groups
-from ketline.ports.access import ProviderSignIn, TokenVerifier
+from ketline.domain.access.groups import parse_groups
+from ketline.domain.access.principals import ANYONE, AuthMode
+from ketline.ports.access.access import ProviderSignIn, TokenVerifier
 from ketline.ports.clock import Clock
-from ketline.ports.queue import DeadLetterBox, TaskPublisher
-from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.ports.operations.tracing import NO_TRACING, Tracing
+from ketline.ports.tasks.queue import DeadLetterBox, TaskPublisher
 from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.rate_limiter import MemoryRateLimiter
 from ketline.runtime.background import running

@@ -7,7 +7,7 @@ from importlib.metadata import version
 import structlog
 
 from ketline.config import Settings
-from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.ports.operations.tracing import NO_TRACING, Tracing
 
 log = structlog.get_logger()
 

@@ -18,11 +18,11 @@ from ketline.db.shares import INTERVAL_SECONDS, SqlProjectShares
 from ketline.db.storage import PostgresqlStorage, SqliteStorage, sqlite_path
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.webhooks.deliveries import SqlDeliveryQueue
-from ketline.domain.callback_url import CallbackRule
+from ketline.domain.webhooks.callback_url import CallbackRule
 from ketline.ports.clock import Clock
-from ketline.ports.metrics import Metrics
-from ketline.ports.queue import TaskPublisher
-from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.ports.operations.metrics import Metrics
+from ketline.ports.operations.tracing import NO_TRACING, Tracing
+from ketline.ports.tasks.queue import TaskPublisher
 from ketline.ports.webhooks import DeliveryQueue
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock

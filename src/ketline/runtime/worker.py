@@ -17,23 +17,23 @@ from ketline.db.engine.database import Database
 from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.domain.metrics import SLOTS
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import WorkerId
-from ketline.domain.worker import WorkerIdentity
+from ketline.domain.attempts.worker import WorkerIdentity
+from ketline.domain.ids import WorkerId
+from ketline.domain.operations.metrics import SLOTS
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.execution.parent.admission import Admission, ShortProgramsOnly
 from ketline.execution.parent.counts import SimulatorCounts
 from ketline.execution.parent.gpu import require_gpu
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.execution.sandbox import protections
 from ketline.ports.clock import Clock
-from ketline.ports.metrics import Metrics, Reading
-from ketline.ports.queue import TaskConsumer
-from ketline.ports.repositories import RemoteAttempts
-from ketline.ports.runner import RunnerFactory
-from ketline.ports.tracing import NO_TRACING, Tracing
-from ketline.ports.workers import BackendRegistry
+from ketline.ports.operations.metrics import Metrics, Reading
+from ketline.ports.operations.tracing import NO_TRACING, Tracing
+from ketline.ports.operations.workers import BackendRegistry
+from ketline.ports.tasks.queue import TaskConsumer
+from ketline.ports.tasks.repositories import RemoteAttempts
+from ketline.ports.tasks.runner import RunnerFactory
 from ketline.runtime.backends import open_backends
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.access import (
+from ketline.domain.access.principals import (
     DEFAULT_PROJECT,
     MAX_OWNER_CHARACTERS,
     MAX_WEIGHT,
@@ -15,9 +15,9 @@ from ketline.domain.access import (
     parse_owner,
     parse_project_name,
 )
-from ketline.domain.priority import HIGHEST
+from ketline.domain.limits import HIGHEST_PRIORITY
 from ketline.schemas.callbacks import CallbackText
-from ketline.schemas.tasks import Timestamp
+from ketline.schemas.types import Timestamp
 
 LONGEST_LIFETIME_SECONDS = 36_500 * 86_400
 _KEY_ID = "0f8b6a4f2c1d"
@@ -95,7 +95,9 @@ class QuotaLimits(BaseModel):
     program_bytes: Count = Field(default=None, description="Bytes of a program")
     qubits: Count = Field(default=None, description="Qubits that a program declares")
     timeout_s: Annotated[float | None, Field(gt=0, le=MAX_LIMIT)] = Field(default=None, description="The time limit")
-    priority: Annotated[int | None, Field(ge=0, le=HIGHEST)] = Field(default=None, description="The highest priority")
+    priority: Annotated[int | None, Field(ge=0, le=HIGHEST_PRIORITY)] = Field(
+        default=None, description="The highest priority"
+    )
 
 
 class ProjectChange(BaseModel):

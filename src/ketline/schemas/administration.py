@@ -6,9 +6,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.claim_stops import EVERY_QUEUE, MAX_REASON_CHARACTERS, parse_pause_scope, parse_reason
-from ketline.domain.interventions import Requeued
-from ketline.schemas.tasks import Timestamp
+from ketline.domain.attempts.claim_stops import EVERY_QUEUE, MAX_REASON_CHARACTERS, parse_pause_scope, parse_reason
+from ketline.domain.attempts.interventions import Requeued
+from ketline.schemas.types import Timestamp
 
 _REQUEST = ConfigDict(extra="forbid", strict=True)
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ketline.domain.audit import MOST_ENTRIES
+from ketline.domain.access.audit import MOST_ENTRIES
 from ketline.schemas.access import ProjectText
-from ketline.schemas.tasks import Timestamp
+from ketline.schemas.types import Timestamp
 
 _LARGEST_NUMBER = 2**63 - 1
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.callback_url import parse_callback
 from ketline.domain.limits import MAX_CALLBACK_CHARACTERS
+from ketline.domain.webhooks.callback_url import parse_callback
 
 
 def _require_possible(text: str) -> str:

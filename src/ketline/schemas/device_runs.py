@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.device import DEVICE_NAME
-from ketline.domain.device_run import DEFAULT_LEVEL, LEVELS, MAX_TRANSPILER_SEED, DeviceRun
+from ketline.domain.devices.device import DEVICE_NAME
+from ketline.domain.devices.device_run import DEFAULT_LEVEL, LEVELS, MAX_TRANSPILER_SEED, DeviceRun
 from ketline.domain.limits import MAX_DEVICE_QUBITS
 
 _Name = Annotated[str, Field(pattern=f"^{DEVICE_NAME.pattern}$")]

@@ -4,15 +4,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ketline.domain.device import DEVICE_NAME, DEVICE_OPERATIONS
-from ketline.domain.device_fields import LEAST_TIME, MOST_NS, MOST_US
+from ketline.domain.devices.device import DEVICE_NAME, DEVICE_OPERATIONS
+from ketline.domain.devices.device_fields import LEAST_TIME, MOST_NS, MOST_US
 from ketline.domain.limits import (
     MAX_DEVICE_DESCRIPTION_CHARACTERS,
     MAX_DEVICE_GATES,
     MAX_DEVICE_NAME_CHARACTERS,
     MAX_DEVICE_QUBITS,
 )
-from ketline.schemas.tasks import Timestamp
+from ketline.schemas.types import Timestamp
 
 _SHAPE = ConfigDict(extra="forbid", strict=True)
 _Microseconds = Annotated[float | None, Field(ge=LEAST_TIME, le=MOST_US)]

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.gradients import GradientMethod
 from ketline.domain.limits import MAX_GRADIENT_INPUTS
+from ketline.domain.results.gradients import GradientMethod
 
 _METHODS = [one.value for one in GradientMethod]
 

@@ -6,10 +6,10 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.access import PROJECT_NAME
+from ketline.domain.access.principals import PROJECT_NAME
 from ketline.domain.limits import MAX_HISTORY_POINTS
 from ketline.schemas.labels import Moment
-from ketline.schemas.tasks import Timestamp
+from ketline.schemas.types import Timestamp
 from ketline.schemas.usage import ALL_PROJECTS
 
 MINUTE_SECONDS, DAY_SECONDS = 60, 86_400

@@ -7,7 +7,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ketline.domain.limits import MAX_ARRAY_DIMENSIONS, MAX_ARRAY_ELEMENTS, MAX_INPUT_BITS, MAX_INPUTS, MAX_SWEEP_POINTS
-from ketline.domain.spec import InputValue
+from ketline.domain.tasks.inputs import InputValue
 
 LONGEST_INPUT_NAME = 255
 _LARGEST_INPUT = 2**64

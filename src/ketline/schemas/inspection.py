@@ -5,11 +5,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ketline.domain.inspection import Severity
-from ketline.domain.spec import Method, ProgramFormat
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.tasks.inspection import Severity
 from ketline.schemas.administration import PauseView
 from ketline.schemas.device_runs import PlacementView
-from ketline.schemas.tasks import Timestamp
+from ketline.schemas.types import Timestamp
 
 _TASK_ID = "109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f"
 

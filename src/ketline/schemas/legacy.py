@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic.json_schema import SkipJsonSchema
 
 from ketline.schemas.labels import Schedule, TaskMetadata
-from ketline.schemas.tasks import BELL, ProgramText
+from ketline.schemas.types import BELL, ProgramText
 
 
 class ResultShape(StrEnum):

@@ -6,15 +6,17 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.access import MAX_OWNER_CHARACTERS
-from ketline.domain.limits import DEFAULT_PAGE_TASKS, MAX_PAGE_TASKS, MAX_TAGS
-from ketline.domain.lists import Order, TaskPart
-from ketline.domain.priority import HIGHEST, LOWEST
-from ketline.domain.spec import ProgramFormat, Target, TaskKind
-from ketline.domain.task import FailureCode, TaskStatus
+from ketline.domain.access.principals import MAX_OWNER_CHARACTERS
+from ketline.domain.circuits.program_format import ProgramFormat, Target
+from ketline.domain.failures import FailureCode
+from ketline.domain.limits import DEFAULT_PAGE_TASKS, HIGHEST_PRIORITY, LOWEST_PRIORITY, MAX_PAGE_TASKS, MAX_TAGS
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.lists import Order, TaskPart
 from ketline.schemas.administration import PauseView
 from ketline.schemas.labels import Moment, Schedule, Tag, TaskMetadata, TaskName, TaskTags
-from ketline.schemas.tasks import StatusEntry, TaskFailure, TaskProfile, TaskResult, Timestamp
+from ketline.schemas.tasks import StatusEntry, TaskFailure, TaskProfile, TaskResult
+from ketline.schemas.types import Timestamp
 
 LONGEST_CURSOR = 200
 _LARGEST_SEED = 2**63 - 1
@@ -176,7 +178,8 @@ class ChangeRequest(BaseModel):
         Schedule | None, Field(description="Only while the task is pending; null or a past time means at once")
     ] = None
     priority: Annotated[
-        int | None, Field(ge=LOWEST, le=HIGHEST, description="Only while the task is pending; null means 0")
+        int | None,
+        Field(ge=LOWEST_PRIORITY, le=HIGHEST_PRIORITY, description="Only while the task is pending; null means 0"),
     ] = None
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from ketline.domain.limits import MAX_CALIBRATION_SHOTS, MAX_SCALE_FACTOR, MAX_SCALE_FACTORS
-from ketline.domain.mitigation import (
+from ketline.domain.results.mitigation import (
     DEFAULT_CALIBRATION_SHOTS,
     DEFAULT_ORDER,
     DEFAULT_SCALE_FACTORS,

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, W
 from pydantic_core import PydanticCustomError
 
 from ketline.domain.limits import MAX_OUTPUT_LETTERS, MAX_OUTPUT_QUBITS, MAX_OUTPUT_TERMS, MAX_OUTPUTS
-from ketline.domain.outputs import WHOLE, OutputType, RequestedOutput
+from ketline.domain.results.outputs import WHOLE, OutputType, RequestedOutput
 from ketline.schemas.observables import Observable, check_observables
 
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_.-]{0,63}")

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.access import PROJECT_NAME
-from ketline.domain.usage import UsageGroup
+from ketline.domain.access.principals import PROJECT_NAME
+from ketline.domain.access.usage import UsageGroup
 from ketline.schemas.lists import split_at_commas
 
 ALL_PROJECTS = "*"

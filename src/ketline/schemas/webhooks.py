@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ketline.domain.limits import DEFAULT_PAGE_TASKS, MAX_PAGE_TASKS
-from ketline.domain.webhooks import LONGEST_OVERLAP, DeliveryState
-from ketline.schemas.tasks import Timestamp
+from ketline.domain.webhooks.deliveries import LONGEST_OVERLAP, DeliveryState
+from ketline.schemas.types import Timestamp
 
 _SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - the example of the specification of Standard Webhooks
 

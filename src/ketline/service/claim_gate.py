@@ -11,11 +11,11 @@ from typing import Protocol
 
 import structlog
 
-from ketline.domain.claim_stops import ClaimStops
-from ketline.domain.queues import TaskQueue
-from ketline.domain.task import WorkerId
-from ketline.ports.claim_controls import ClaimControls
+from ketline.domain.attempts.claim_stops import ClaimStops
+from ketline.domain.ids import WorkerId
+from ketline.domain.tasks.queues import TaskQueue
 from ketline.ports.clock import Clock
+from ketline.ports.operations.claim_controls import ClaimControls
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()

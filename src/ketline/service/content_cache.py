@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from math import inf
 
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
 
 # The database deletes a content without tasks after an hour; the task of a submission is stored much sooner.
 STORED_AGAIN_AFTER = timedelta(minutes=10)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ketline.domain.access import ProjectName
-from ketline.domain.audit import Actor
-from ketline.domain.device import Device
-from ketline.domain.device_list import DeviceEntry, entry_of, is_possible, is_reserved, no_device
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.devices.device import Device
+from ketline.domain.devices.device_list import DeviceEntry, entry_of, is_possible, is_reserved, no_device
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.domain.errors import DeviceReserved
-from ketline.domain.generic_devices import generic_devices
-from ketline.ports.devices import DeviceStore
+from ketline.ports.devices.devices import DeviceStore
 
 
 @dataclass(frozen=True, slots=True)

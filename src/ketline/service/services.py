@@ -3,19 +3,19 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from ketline.domain.access import ProjectName
-from ketline.domain.backend import Backend
-from ketline.ports.access import ProjectStore, ProviderSignIn
-from ketline.ports.audit import AuditLog
-from ketline.ports.catalogue import TaskCatalogue
-from ketline.ports.claim_controls import ClaimControls
-from ketline.ports.history import StatisticsHistory
-from ketline.ports.metrics import Metrics, NoMetrics
-from ketline.ports.rate_limits import RateLimiter
-from ketline.ports.repositories import TaskReader, TaskSubmissions
-from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.devices.backend import Backend
+from ketline.ports.access.access import ProjectStore, ProviderSignIn
+from ketline.ports.access.audit import AuditLog
+from ketline.ports.access.rate_limits import RateLimiter
+from ketline.ports.operations.claim_controls import ClaimControls
+from ketline.ports.operations.history import StatisticsHistory
+from ketline.ports.operations.metrics import Metrics, NoMetrics
+from ketline.ports.operations.tracing import NO_TRACING, Tracing
+from ketline.ports.operations.workers import WorkerRegistry
+from ketline.ports.tasks.catalogue import TaskCatalogue
+from ketline.ports.tasks.repositories import TaskReader, TaskSubmissions
 from ketline.ports.webhooks import DeliveryLog
-from ketline.ports.workers import WorkerRegistry
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys

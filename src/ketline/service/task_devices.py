@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Self
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.device_run import DeviceRun
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.devices.device_run import DeviceRun
 from ketline.domain.errors import DeviceMismatch
-from ketline.domain.spec import TaskSpec
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.ports.clock import Clock
-from ketline.ports.device_contents import DeviceContents
+from ketline.ports.devices.device_contents import DeviceContents
 from ketline.service.content_cache import ContentCache
 from ketline.service.devices import ManageDevices
 

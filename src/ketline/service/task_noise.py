@@ -6,12 +6,12 @@ Submissions call `TaskNoise` before their tasks are stored, and workers before t
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.devices.stored_noise import StoredNoise, large_noise
 from ketline.domain.errors import NoiseInvalid
-from ketline.domain.spec import TaskSpec
-from ketline.domain.stored_noise import StoredNoise, large_noise
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.ports.clock import Clock
-from ketline.ports.noise_contents import NoiseContents
+from ketline.ports.devices.noise_contents import NoiseContents
 from ketline.service.content_cache import ContentCache
 
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from ketline.domain.audit import Action, Actor, AuditRecord
+from ketline.domain.access.audit import Action, Actor, AuditRecord
 from ketline.domain.errors import VacuumRunning
-from ketline.ports.audit import AuditLog
+from ketline.ports.access.audit import AuditLog
 from ketline.ports.clock import Clock
-from ketline.ports.storage import DatabaseStorage, StorageUse
+from ketline.ports.operations.storage import DatabaseStorage, StorageUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ from time import time_ns
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, SpanContext, SpanKind, TraceFlags
 
-from ketline.domain.sweep import number_of_points
-from ketline.domain.task import Claim, Profile
-from ketline.ports.tracing import Step
+from ketline.domain.attempts.claim import Claim
+from ketline.domain.results.result import Profile
+from ketline.domain.tasks.sweep import number_of_points
+from ketline.ports.operations.tracing import Step
 from ketline.tracing.contexts import attempt_span_id, parent_context, span_context
 from ketline.tracing.recorder import Attributes, Recorder, fail, identity
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
-from ketline.domain.task import CorrelationId, TaskId
+from ketline.domain.ids import CorrelationId, TaskId
 from ketline.tracing.contexts import Ids, parent_context
 
 Attributes = Mapping[str, str | int | float | bool]

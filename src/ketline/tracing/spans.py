@@ -8,8 +8,9 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ketline.domain.task import Accepted, Claim, Dispatch, Reaped, Submission
-from ketline.ports.tracing import AttemptTrace
+from ketline.domain.attempts.claim import Claim, Dispatch, Reaped
+from ketline.domain.tasks.submission import Accepted, Submission
+from ketline.ports.operations.tracing import AttemptTrace
 from ketline.tracing.attempts import AttemptSpans
 from ketline.tracing.contexts import attempt_span_id, span_context, traceparent_of
 from ketline.tracing.recorder import CORRELATION_ID, TASK_ID, Attributes, Recorder, fail, identity

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ketline.domain.gradients import Derivatives, Gradients
+from ketline.domain.results.gradients import Derivatives, Gradients
 
 
 @dataclass(frozen=True, slots=True)

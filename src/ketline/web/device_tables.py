@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ketline.domain.device import Device, DeviceGate
+from ketline.domain.devices.device import Device, DeviceGate
 from ketline.web.coupling import CouplingDrawing, Place, drawing_of
 
 # The page shows only the first rows of longer tables.

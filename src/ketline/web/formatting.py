@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ketline.domain.device_run import DEFAULT_LEVEL, DeviceRun
+from ketline.domain.devices.device_run import DEFAULT_LEVEL, DeviceRun
 
 MOST_TERMS = 6
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ketline.domain.outcomes import Counts
+from ketline.domain.results.outcomes import Counts
 
 # How many outcomes have a bar.
 SHOWN = 32

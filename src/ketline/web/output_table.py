@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import Any, cast
 
-from ketline.domain.outputs import COMPLEX, Output, Outputs, OutputType
+from ketline.domain.results.outputs import COMPLEX, Output, Outputs, OutputType
 
 MOST_ENTRIES = 16
 _MATRICES = frozenset({OutputType.DENSITY_MATRIX, OutputType.UNITARY})

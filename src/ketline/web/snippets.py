@@ -5,8 +5,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from ketline.domain.spec import SPEC_FIELDS, ProgramFormat, TaskKind, format_by_header
-from ketline.schemas.tasks import SubmitRequest
+from ketline.domain.circuits.program_format import ProgramFormat, format_by_header
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.spec_fields import SPEC_FIELDS
+from ketline.schemas.submissions import SubmitRequest
 
 Snippet = tuple[str, str]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ketline.domain.lists import TaskStatistics
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import TaskStatistics
 
 LENGTH = timedelta(hours=1)
 # Enough for an hour of a page that is updated every two seconds.

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ketline.domain.task import StatusChange, Task, TaskStatus
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import StatusChange, Task
 
 # A smaller share of the bar would be invisible.
 LEAST_WIDTH = 0.01

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 import httpcore
 
-from ketline.domain.callback_url import Address, CallbackRule, CallbackUrl
+from ketline.domain.webhooks.callback_url import Address, CallbackRule, CallbackUrl
 from ketline.webhooks.stream import BoundedStream
 
 # The most addresses of a host that are tried.

@@ -10,8 +10,8 @@ from http import HTTPStatus
 import httpcore
 from standardwebhooks import Webhook
 
-from ketline.domain.callback_url import CallbackRule, parse_callback
-from ketline.domain.webhooks import LONGEST_RETRY_SECONDS, Attempt, ClaimedDelivery, message_id
+from ketline.domain.webhooks.callback_url import CallbackRule, parse_callback
+from ketline.domain.webhooks.deliveries import LONGEST_RETRY_SECONDS, Attempt, ClaimedDelivery, message_id
 from ketline.webhooks.network import AddressRefused, CheckedNetwork, Resolve
 
 # For the rest of an answer whose status has arrived.

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from ketline.domain.backend_jobs import BackendDescription
+from ketline.domain.backends.backend_jobs import BackendDescription
 from ketline.domain.errors import BackendFailed
 from ketline.ports.clock import Clock
-from ketline.ports.workers import BackendRegistry
+from ketline.ports.operations.workers import BackendRegistry
 from ketline.service.attempts.remote import RunOnBackend
 from ketline.service.loop import Loop
 from ketline.worker.queue_slots import QueueSlots

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ketline.ports.queue import ConsumerSlot, Delivery
+from ketline.ports.tasks.queue import ConsumerSlot, Delivery
 
 
 @dataclass(slots=True)

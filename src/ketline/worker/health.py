@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ketline.schemas.tasks import LivenessView, ReadinessView
+from ketline.schemas.health import LivenessView, ReadinessView
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.scrape import Scrape
 

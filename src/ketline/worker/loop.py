@@ -1,6 +1,6 @@
 """The worker: consumers receive queue messages and run their tasks in a pool of simulators, until a graceful stop.
 
-`cli/serve.py` builds and runs the `Worker`.
+`cli/server/serve.py` builds and runs the `Worker`.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from typing import Protocol
 import structlog
 
 from ketline.domain.errors import ExecutionFailed
-from ketline.domain.queues import SIMULATIONS
+from ketline.domain.tasks.queues import SIMULATIONS
 from ketline.ports.clock import Clock
-from ketline.ports.queue import ConsumerSlot, TaskConsumer
-from ketline.ports.runner import CircuitRunner, RunnerFactory
+from ketline.ports.tasks.queue import ConsumerSlot, TaskConsumer
+from ketline.ports.tasks.runner import CircuitRunner, RunnerFactory
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.claim_gate import ClaimGate
 from ketline.service.health.simulators import SimulatorStatus

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.ports.clock import Clock
-from ketline.ports.runner import CircuitRunner
+from ketline.ports.tasks.runner import CircuitRunner
 from ketline.worker.occupancy import Occupancy
 
 SHORT_SECONDS = 0.02

@@ -9,10 +9,10 @@ from typing import Protocol
 import structlog
 
 from ketline.domain.errors import ExecutionFailed, SimulatorNotStarted
-from ketline.domain.queues import TaskQueue
-from ketline.domain.task import TaskId
-from ketline.ports.queue import ConsumerSlot, Delivery, TaskConsumer
-from ketline.ports.runner import CircuitRunner, RunnerFactory
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.queues import TaskQueue
+from ketline.ports.tasks.queue import ConsumerSlot, Delivery, TaskConsumer
+from ketline.ports.tasks.runner import CircuitRunner, RunnerFactory
 from ketline.service.claim_gate import ClaimGate
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.retries import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available

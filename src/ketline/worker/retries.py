@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from ketline.domain.errors import ServiceUnavailable
-from ketline.ports.queue import Delivery
+from ketline.ports.tasks.queue import Delivery
 
 log = structlog.get_logger()
 

@@ -10,11 +10,11 @@ from functools import partial
 
 import structlog
 
+from ketline.domain.attempts.claim import Dispatch
 from ketline.domain.errors import ExecutionFailed, SimulatorNotStarted
-from ketline.domain.queues import SIMULATIONS
-from ketline.domain.task import Dispatch
-from ketline.ports.queue import ConsumerSlot, Delivery, TaskConsumer
-from ketline.ports.runner import CircuitRunner, RunnerFactory
+from ketline.domain.tasks.queues import SIMULATIONS
+from ketline.ports.tasks.queue import ConsumerSlot, Delivery, TaskConsumer
+from ketline.ports.tasks.runner import CircuitRunner, RunnerFactory
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.claim_gate import ClaimGate
 from ketline.worker.consumers import ConsumerLimit

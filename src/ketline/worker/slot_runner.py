@@ -3,11 +3,11 @@
 import asyncio
 from dataclasses import dataclass
 
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
 from ketline.domain.errors import LongProgram, SimulatorNotStarted
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import RunResult
-from ketline.ports.runner import CircuitRunner
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.ports.tasks.runner import CircuitRunner
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cache
 
-from ketline.domain.spec import RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

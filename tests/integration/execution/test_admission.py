@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import MachineBusy, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
-from ketline.domain.spec import Method, RunOptions, TaskSpec
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
 from ketline.execution.protocol import READY
-from ketline.ports.runner import CircuitRunner
+from ketline.ports.tasks.runner import CircuitRunner
 from tests.acceptance.programs import long_program
 from tests.integration.execution.conftest import BELL, child_pid, is_gone, read_proc, until
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
 
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.circuits.qpy import VERSIONS
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, ProgramInvalid, ProgramTooLarge
-from ketline.domain.qpy import VERSIONS
-from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.parent.runner import ChildRunner
 from tests.circuits import as_qpy
 from tests.integration.execution.conftest import read_proc

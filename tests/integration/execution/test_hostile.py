@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import FailureCode
+from ketline.domain.failures import FailureCode
+from ketline.domain.tasks.inspection import Drawing, ProgramSource
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import BELL, child_pid
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import (
     InputMissing,
     InspectorBusy,
@@ -18,8 +19,8 @@ from ketline.domain.errors import (
     ServiceUnavailable,
     TimeLimitExceeded,
 )
-from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.spec import Method, RunOptions, TaskSpec
+from ketline.domain.tasks.inspection import Drawing, ProgramSource
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import ChildInspector, open_inspector
 from ketline.execution.parent.runner import CHILD

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import (
     ExecutionFailed,
     MemoryLimitExceeded,
@@ -19,13 +19,13 @@ from ketline.domain.errors import (
     SimulatorNotStarted,
     TimeLimitExceeded,
 )
-from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.spec import TaskSpec
+from ketline.domain.tasks.inspection import Drawing, ProgramSource
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import open_inspector
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
 from ketline.execution.protocol import READY
-from ketline.ports.runner import CircuitRunner
+from ketline.ports.tasks.runner import CircuitRunner
 from tests.integration.execution.conftest import child_pid, until
 
 LIMITS = ExecutionLimits(

@@ -9,9 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramTooLarge, SimulatorDied, TimeLimitExceeded
-from ketline.domain.spec import Method, RunOptions, TaskSpec
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
 from tests.devices import device_of, run_on

@@ -4,8 +4,8 @@ import sys
 import time
 
 from benchmarks.programs import BELL
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.spec import TaskSpec
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunnerFactory
 

@@ -7,7 +7,7 @@ import aio_pika
 import pytest
 
 from ketline.domain.errors import QueueUnavailable
-from ketline.domain.queues import CONVERSIONS
+from ketline.domain.tasks.queues import CONVERSIONS
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
 from tests.brokers import WAIT_SECONDS, QueueView, eventually, new_dispatch, receive
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from ketline.domain.task import CorrelationId, Dispatch
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.ids import CorrelationId
 from ketline.messaging import message
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
 from tests.brokers import QueueView, assert_flows, new_dispatch, receive

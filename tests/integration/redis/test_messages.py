@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from uuid import uuid4
 
-from ketline.domain.queues import CONVERSIONS
+from ketline.domain.tasks.queues import CONVERSIONS
 from ketline.messaging.message import VERSION
 from ketline.messaging.redis import RedisConsumer, RedisPublisher
 from tests.brokers import assert_flows, new_dispatch, receive

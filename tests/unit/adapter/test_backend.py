@@ -18,7 +18,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import LocalNoisePass, NoiseModel, depolarizing_error
 
 from ketline.client import Client
-from ketline.domain.seeds import derived_seed
+from ketline.domain.tasks.seeds import derived_seed
 from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, KetlineSampler
 from ketline.qiskit.aer_options import REFUSED
 from tests.unit.adapter.service import ScriptedService

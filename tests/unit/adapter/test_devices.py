@@ -11,8 +11,8 @@ from qiskit.exceptions import QiskitError
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import CouplingMap, InstructionProperties, QubitProperties, Target
 
-from ketline.domain.device import device_from_json
-from ketline.domain.generic_devices import generic_devices
+from ketline.domain.devices.device import device_from_json
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.qiskit import device_target, export_device
 
 CLOSE = pytest.approx

@@ -13,9 +13,9 @@ from qiskit_aer import AerSimulator
 
 from ketline.client.convert.qiskit import serialized
 from ketline.client.models import Result, Task
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.limits import MAX_METADATA_BYTES
-from ketline.domain.spec import ProgramFormat
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

@@ -12,8 +12,8 @@ from qiskit.quantum_info import Statevector
 
 from benchmarks.library import library_circuit, library_names
 from ketline.client.convert.qiskit import serialized
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import load_program, with_inputs
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

@@ -15,8 +15,9 @@ from qiskit.quantum_info import Operator
 
 from ketline.client.convert import qiskit as module
 from ketline.client.convert.qiskit import serialized
-from ketline.domain.spec import ProgramFormat
-from ketline.execution.frontend.program import load_program, read_program
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 

@@ -12,7 +12,7 @@ from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from ketline.client import Client
 from ketline.client.task_limits import TaskLimits
-from ketline.domain.seeds import derived_seed
+from ketline.domain.tasks.seeds import derived_seed
 from ketline.qiskit.estimator import KetlineEstimator, _parts_of, _slices, terms_of
 from ketline.qiskit.requests import seed_of
 from ketline.qiskit.sampler import _options_of, _tasks_of

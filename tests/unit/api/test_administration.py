@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.access import Owner, ProjectName
-from ketline.domain.audit import Action, Actor, AuditRecord
-from ketline.domain.dead_letters import DeadLetter
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import Owner, ProjectName
+from ketline.domain.attempts.dead_letters import DeadLetter
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
 from ketline.service.services import Services
 from tests.fake_access import FakeAuditLog
 from tests.fakes import FakeDeadLetterBox, FakeTaskRepository

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from ketline.schemas.tasks import BELL
+from ketline.schemas.types import BELL
 from ketline.service.tasks.backlog import Backlog
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.conftest import MAX_PROGRAM_BYTES

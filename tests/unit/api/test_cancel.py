@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 from tests.fakes import FakeTaskRepository
 
 

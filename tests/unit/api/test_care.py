@@ -5,9 +5,10 @@ from uuid import UUID
 import httpx
 import pytest
 
-from ketline.domain.claim_stops import Drain
+from ketline.domain.attempts.claim_stops import Drain
 from ketline.domain.errors import DatabaseUnavailable, TaskEnded, TaskRunning, TaskWaits
-from ketline.domain.task import TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
 from tests.fake_access import FakeAuditLog
 from tests.fake_administration import FakeClaimControls, FakeInterventions
 from tests.fakes import FakeOutbox

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ketline.domain.task import TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.conftest import MAX_PROGRAM_BYTES
 

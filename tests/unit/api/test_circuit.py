@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from ketline.domain.errors import InspectorBusy, ProgramInvalid, ProgramTooLarge
-from ketline.domain.inspection import ProgramSource
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.inspection import ProgramSource
 from tests.inspectors import FakeInspector, FakeProgramLibrary
 
 PROGRAM = "qubit é; // <b>"

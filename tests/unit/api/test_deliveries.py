@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.callback_url import CallbackRule
-from ketline.domain.task import TaskId
-from ketline.domain.webhooks import Delivery, DeliveryId, DeliveryState
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.ids import TaskId
+from ketline.domain.webhooks.callback_url import CallbackRule
+from ketline.domain.webhooks.deliveries import Delivery, DeliveryId, DeliveryState
 from ketline.service.services import Services
 from tests.fake_webhooks import FakeDeliveryLog
 from tests.fakes import FakeTaskRepository

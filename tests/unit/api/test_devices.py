@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.backend import BACKEND_NAME
-from ketline.domain.device import device_from_json
-from ketline.domain.generic_devices import generic_devices
+from ketline.domain.devices.backend import BACKEND_NAME
+from ketline.domain.devices.device import device_from_json
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.domain.limits import MAX_DEVICE_BYTES, MAX_DEVICES
 from ketline.service.services import Services
 

@@ -5,7 +5,8 @@ import pytest
 from openapi_spec_validator import validate
 from openqasm3.parser import parse
 
-from ketline.schemas.tasks import BELL, Problem
+from ketline.schemas.problems import Problem
+from ketline.schemas.types import BELL
 from tests.pages.calls import CALLS
 
 ADDRESS = re.compile(r"""(?:src|href)="([^"]+)\"""")

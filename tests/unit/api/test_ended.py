@@ -7,8 +7,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ketline.domain.task import Change, TaskId, TaskStatus
-from ketline.schemas.tasks import BELL
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import Change
+from ketline.schemas.types import BELL
 from ketline.service.tasks.watch import Watch
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_long_poll import end, waiting

@@ -5,7 +5,7 @@ from pathlib import Path
 from ketline.api.responses.errors import KINDS
 from ketline.domain import errors
 from ketline.domain.errors import KetlineError
-from ketline.domain.task import FailureCode
+from ketline.domain.failures import FailureCode
 
 PAGE = Path(__file__).parents[3] / "docs" / "errors.md"
 HTTP_ROW = re.compile(r"^\| (\d{3}) \| `([a-z_]+)` \|", re.MULTILINE)

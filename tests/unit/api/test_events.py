@@ -10,9 +10,12 @@ import pytest
 
 from ketline.api.tasks import events
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Change, CorrelationId, Submission, TaskId, TaskStatus
-from ketline.schemas.tasks import BELL
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
+from ketline.domain.tasks.task import Change
+from ketline.schemas.types import BELL
 from ketline.service.tasks.watch import Watch
 from tests.fakes import FakeTaskRepository
 

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.access import DEFAULT_PROJECT, Owner, Principal, Role
-from ketline.domain.audit import Actor, AuditRecord
+from ketline.domain.access.audit import Actor, AuditRecord
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Principal, Role
+from ketline.domain.access.rate_limits import parse_rate_limits
 from ketline.domain.errors import CredentialsInvalid, DatabaseUnavailable
-from ketline.domain.rate_limits import parse_rate_limits
-from ketline.ports.access import SignInAttempt, TokenVerifier
+from ketline.ports.access.access import SignInAttempt, TokenVerifier
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns

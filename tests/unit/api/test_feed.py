@@ -13,9 +13,11 @@ from ketline.api.tasks import line_reader
 from ketline.api.tasks.broadcast import BroadcastOptions, StreamStart
 from ketline.api.tasks.feed import events
 from ketline.api.tasks.publisher import Broadcasts
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.access.principals import DEFAULT_PROJECT
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import StatusChange, TaskId, TaskLine, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import StatusChange, TaskLine
 from ketline.service.tasks.watch import Watch
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository

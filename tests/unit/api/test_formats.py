@@ -6,9 +6,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ketline.domain.inspection import ProgramSource
-from ketline.domain.spec import ProgramFormat, format_by_header
-from ketline.domain.task import TaskId
+from ketline.domain.circuits.program_format import ProgramFormat, format_by_header
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.inspection import ProgramSource
 from tests.circuits import as_qpy
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import FakeInspector, FakeProgramLibrary

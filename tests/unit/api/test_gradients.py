@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from ketline.client.decoding import read_task
-from ketline.domain.gradients import Gradient, GradientMethod
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.results.gradients import Gradient, GradientMethod
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_pages import cells, complete, submitted
 from tests.unit.api.test_results import STORED, TASK_ID

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from ketline.api.app import ApiOptions, create_app
 from ketline.api.guard import require_rights
 from ketline.api.rights import PUBLIC, RIGHTS
-from ketline.domain.access import Owner, Principal, ProjectName, Role
+from ketline.domain.access.principals import Owner, Principal, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid, DatabaseUnavailable
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate

@@ -6,10 +6,10 @@ import re
 import httpx
 
 from ketline.api.rights import PUBLIC, RIGHTS
-from ketline.domain.access import ProjectName
-from ketline.domain.ids import TaskIds
-from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.spec import TaskSpec
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.tasks.inspection import Drawing, ProgramSource
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.task_ids import TaskIds
 from ketline.service.services import Services
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import FakeInspector

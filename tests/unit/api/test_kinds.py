@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from ketline.domain.queues import CONVERSIONS
-from ketline.domain.task import WorkerId
-from ketline.domain.worker import LiveWorker, WorkerIdentity
+from ketline.domain.attempts.worker import LiveWorker, WorkerIdentity
+from ketline.domain.ids import WorkerId
+from ketline.domain.tasks.queues import CONVERSIONS
 from tests.fakes import FakeOutbox
 from tests.inspectors import FakeWorkerRegistry
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ketline.domain.labels import Labels
+from ketline.domain.tasks.labels import Labels
 from tests.fakes import FakeOutbox, FakeTaskRepository
 
 LABELS = {

@@ -14,8 +14,10 @@ import pytest
 
 from ketline.api.tasks.output_text import OutputText, chosen_text
 from ketline.api.tasks.stored import LARGEST_AT_ONCE_BYTES
-from ketline.domain.outputs import COMPLEX, Output, OutputType
-from ketline.domain.task import Point, TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.results.outputs import COMPLEX, Output, OutputType
+from ketline.domain.results.result import Point
+from ketline.domain.status import TaskStatus
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_results import STORED, TASK_ID
 

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ketline.domain.spec import Method, ProgramFormat
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import FakeWorkerRegistry
 from tests.unit.api.test_kinds import worker

@@ -12,8 +12,10 @@ import httpx
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.lists import Order, Position, TaskFilter, TaskPart, TaskQuery
-from ketline.domain.task import FailureCode, TaskId, TaskStatus
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import Order, Position, TaskFilter, TaskPart, TaskQuery
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 

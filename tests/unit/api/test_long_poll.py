@@ -8,8 +8,10 @@ import pytest
 from fastapi import FastAPI
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import Change, TaskId, TaskStatus
-from ketline.schemas.tasks import BELL
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import Change
+from ketline.schemas.types import BELL
 from ketline.service.tasks.watch import Watch
 from tests.fakes import FakeTaskRepository
 

@@ -7,9 +7,9 @@ import pytest
 
 from ketline.api.app import ApiOptions, create_app
 from ketline.api.metrics import create_metrics_app
-from ketline.domain.access import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
+from ketline.domain.access.quotas import ProjectQuotas, Quota
 from ketline.domain.errors import CredentialsInvalid, QuotaExhausted
-from ketline.domain.quotas import ProjectQuotas, Quota
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services

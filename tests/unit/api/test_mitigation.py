@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ketline.domain.mitigation import (
+from ketline.domain.results.mitigation import (
     DEFAULT_CALIBRATION_SHOTS,
     Extrapolation,
     Folding,
@@ -14,7 +14,7 @@ from ketline.domain.mitigation import (
     ZeroNoise,
     mitigation_of,
 )
-from ketline.domain.task import Point
+from ketline.domain.results.result import Point
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_results import STORED, TASK_ID
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from ketline.domain.limits import MAX_NOISE_ERRORS, MAX_NOISE_MODELS
-from ketline.domain.spec import RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_results import STORED, TASK_ID
 

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from ketline.client.decoding import read_task
-from ketline.domain.outputs import Output, OutputType, RequestedOutput
-from ketline.domain.task import Point, TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.results.outputs import Output, OutputType, RequestedOutput
+from ketline.domain.results.result import Point
+from ketline.domain.status import TaskStatus
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_results import PATH, STORED, TASK_ID
 

@@ -12,22 +12,15 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import DatabaseUnavailable, InspectorBusy, ProgramInvalid, ProgramTooLarge
-from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.priority import QueuePosition
-from ketline.domain.spec import ProgramFormat
-from ketline.domain.task import (
-    Failure,
-    FailureCode,
-    Point,
-    Profile,
-    ProgramWarning,
-    Register,
-    TaskId,
-    TaskStatus,
-    WarningCode,
-)
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import TaskId
+from ketline.domain.results.result import Point, Profile, ProgramWarning, Register, WarningCode
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.inspection import Drawing, ProgramSource
+from ketline.domain.tasks.priority import QueuePosition
 from ketline.web.examples import examples
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository

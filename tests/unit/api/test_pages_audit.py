@@ -2,8 +2,8 @@
 
 import httpx
 
-from ketline.domain.access import Owner, ProjectName
-from ketline.domain.audit import Action, Actor, AuditRecord
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import Owner, ProjectName
 from tests.fake_access import FakeAuditLog
 
 ADA = Actor(owner=Owner("<b>ada"), key_id="0f8b6a4f2c1d", origin="192.0.2.1")

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ketline.domain.generic_devices import generic_devices
+from ketline.domain.devices.generic_devices import generic_devices
 
 PAIR: dict[str, Any] = {
     "name": "pair",

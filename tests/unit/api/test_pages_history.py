@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.access import Principal, ProjectName, Role
+from ketline.domain.access.principals import Principal, ProjectName, Role
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.history import History, HistoryPoint, Minute, minute_of
+from ketline.domain.operations.history import History, HistoryPoint, Minute, minute_of
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services

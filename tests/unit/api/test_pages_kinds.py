@@ -10,20 +10,15 @@ from uuid import UUID
 
 import httpx
 
+from ketline.domain.attempts.worker import LiveWorker, WorkerIdentity
+from ketline.domain.circuits.program_format import QirProfile, Target
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.spec import QirProfile, Target, TaskKind
-from ketline.domain.task import (
-    Conversion,
-    Failure,
-    FailureCode,
-    MediaType,
-    RemoteJob,
-    RemoteStatus,
-    TaskId,
-    TaskStatus,
-    WorkerId,
-)
-from ketline.domain.worker import LiveWorker, WorkerIdentity
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.domain.results.result import Conversion, MediaType
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.remote_job import RemoteJob, RemoteStatus
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import FakeInspector, FakeWorkerRegistry

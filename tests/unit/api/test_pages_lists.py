@@ -11,11 +11,14 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ketline.domain.dead_letters import DeadLetter
+from ketline.domain.attempts.dead_letters import DeadLetter
+from ketline.domain.attempts.worker import CurrentTask, LiveWorker, WorkerIdentity
 from ketline.domain.errors import DatabaseReadOnly, DatabaseUnavailable, QueueUnavailable
-from ketline.domain.lists import Order, Position
-from ketline.domain.task import CorrelationId, Failure, FailureCode, Task, TaskId, TaskStatus, WorkerId
-from ketline.domain.worker import CurrentTask, LiveWorker, WorkerIdentity
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import CorrelationId, TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import Order, Position
+from ketline.domain.tasks.task import Task
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeDeadLetterBox, FakeTaskPublisher, FakeTaskRepository
 from tests.inspectors import FakeWorkerRegistry

@@ -13,13 +13,14 @@ import pytest
 
 from ketline.api.app import ApiOptions, create_app
 from ketline.api.rights import RIGHTS
-from ketline.domain.access import DEFAULT_PROJECT, Owner, Role
-from ketline.domain.dead_letters import DeadLetter
-from ketline.domain.device import Device, DeviceQubit
-from ketline.domain.task import TaskId, TaskStatus
-from ketline.ports.access import TokenVerifier
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Role
+from ketline.domain.attempts.dead_letters import DeadLetter
+from ketline.domain.devices.device import Device, DeviceQubit
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.ports.access.access import TokenVerifier
 from ketline.runtime import SystemClock
-from ketline.schemas.tasks import BELL
+from ketline.schemas.types import BELL
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import NewKey, VerifyKey
 from ketline.service.access.sessions import VerifySession

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.access import Owner, Principal, Role
-from ketline.domain.usage import UsageGroup
+from ketline.domain.access.principals import Owner, Principal, Role
+from ketline.domain.access.usage import UsageGroup
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services

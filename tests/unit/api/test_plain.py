@@ -11,18 +11,13 @@ import pytest
 from openapi_spec_validator import validate
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.spec import Target, TaskKind
-from ketline.domain.task import (
-    Conversion,
-    Failure,
-    FailureCode,
-    MediaType,
-    Point,
-    RemoteJob,
-    RemoteStatus,
-    Task,
-    TaskStatus,
-)
+from ketline.domain.circuits.program_format import Target
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.results.result import Conversion, MediaType, Point
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.remote_job import RemoteJob, RemoteStatus
+from ketline.domain.tasks.task import Task
 from ketline.schemas.legacy import ResultShape
 from ketline.service.services import Services
 from tests.fakes import FakeTaskRepository

@@ -5,8 +5,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from ketline.domain.priority import QueuePosition
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.priority import QueuePosition
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 

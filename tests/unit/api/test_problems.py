@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from ketline.api.responses.errors import KINDS
 from ketline.domain.errors import ConfigurationInvalid, QueueUnavailable
-from ketline.schemas.tasks import Problem
+from ketline.schemas.problems import Problem
 from tests.fakes import FakeTaskRepository
 
 TASK = "/tasks/11111111-2222-4333-8444-555555555555"

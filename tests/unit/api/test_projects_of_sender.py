@@ -12,9 +12,9 @@ from openapi_spec_validator import validate
 
 from ketline.api.app import ApiOptions, create_app
 from ketline.api.rights import PUBLIC, RIGHTS
-from ketline.cli.serve import application
+from ketline.cli.server.serve import application
 from ketline.config import Settings
-from ketline.domain.access import Owner, Principal, ProjectName, Role, member
+from ketline.domain.access.principals import Owner, Principal, ProjectName, Role, member
 from ketline.domain.errors import IssuerUnavailable
 from ketline.runtime import SystemClock
 from ketline.schemas.legacy import ResultShape

@@ -10,13 +10,13 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.access import Owner
-from ketline.domain.audit import Actor, AuditRecord
-from ketline.domain.groups import parse_groups
+from ketline.domain.access.audit import Actor, AuditRecord
+from ketline.domain.access.groups import parse_groups
+from ketline.domain.access.principals import Owner
 from ketline.oidc.code_flow import CodeFlow
 from ketline.oidc.keys import IssuerKeys
 from ketline.oidc.verifier import VerifyJwt
-from ketline.ports.access import TokenVerifier
+from ketline.ports.access.access import TokenVerifier
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import VerifyKey

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from qiskit.circuit import QuantumCircuit
 
-from ketline.domain.inspection import ProgramSource
-from ketline.domain.spec import ProgramFormat
-from ketline.domain.task import TaskId
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.inspection import ProgramSource
 from tests.circuits import as_qpy
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import FakeInspector, FakeProgramLibrary

@@ -8,10 +8,11 @@ import pytest
 
 from ketline.api.app import create_app
 from ketline.api.services import ApiOptions
-from ketline.domain.access import DEFAULT_PROJECT, Owner
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner
+from ketline.domain.access.quotas import ProjectQuotas, Quota
 from ketline.domain.errors import QuotaExceeded, QuotaExhausted
-from ketline.domain.quotas import ProjectQuotas, Quota
-from ketline.domain.spec import TaskKind, TaskSpec
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.service.services import Services
 from tests.actors import TESTER
 from tests.fakes import FakeTaskRepository

@@ -7,20 +7,11 @@ import httpx
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import (
-    CorrelationId,
-    Failure,
-    FailureCode,
-    LeaseToken,
-    Profile,
-    ProgramWarning,
-    StatusChange,
-    Task,
-    TaskId,
-    TaskStatus,
-    WarningCode,
-    WorkerId,
-)
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import CorrelationId, LeaseToken, TaskId, WorkerId
+from ketline.domain.results.result import Profile, ProgramWarning, WarningCode
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import StatusChange, Task
 from tests.fakes import FakeTaskRepository
 
 TASK_ID = TaskId(UUID("11111111-2222-4333-8444-555555555555"))

@@ -10,7 +10,9 @@ import httpx
 import numpy as np
 import pytest
 
-from ketline.domain.task import CorrelationId, Task, TaskId, TaskStatus
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import Task
 from tests.fakes import FakeTaskRepository
 
 TASK_ID = TaskId(UUID("11111111-2222-4333-8444-555555555555"))

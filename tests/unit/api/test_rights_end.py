@@ -12,12 +12,14 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.access import DEFAULT_PROJECT, Owner, Role
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Role
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import Change, TaskId, TaskStatus
-from ketline.ports.access import TokenVerifier
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import Change
+from ketline.ports.access.access import TokenVerifier
 from ketline.runtime import SystemClock
-from ketline.schemas.tasks import BELL
+from ketline.schemas.types import BELL
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import NewKey, VerifyKey
 from ketline.service.access.sessions import VerifySession

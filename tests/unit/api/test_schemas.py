@@ -3,7 +3,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from ketline.schemas.tasks import SubmitRequest, TaskView, rfc3339
+from ketline.schemas.submissions import SubmitRequest
+from ketline.schemas.tasks import TaskView
+from ketline.schemas.types import rfc3339
 
 
 def test_times_have_microseconds_and_end_in_z() -> None:

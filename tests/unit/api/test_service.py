@@ -3,11 +3,11 @@ from uuid import UUID
 
 import httpx
 
+from ketline.domain.attempts.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
+from ketline.domain.circuits.gates import GATES
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.gates import GATES
-from ketline.domain.spec import Method
-from ketline.domain.task import TaskId, WorkerId
-from ketline.domain.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
+from ketline.domain.ids import TaskId, WorkerId
 from tests.inspectors import FakeWorkerRegistry
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

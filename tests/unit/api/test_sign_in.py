@@ -13,10 +13,10 @@ from ketline.api.pages.sign_in import local_path
 from ketline.api.requests.credentials import csrf_token
 from ketline.api.requests.hosts import HostRule
 from ketline.api.rights import RIGHTS
-from ketline.domain.access import DEFAULT_PROJECT, Owner, Role
-from ketline.domain.audit import Actor, AuditRecord
-from ketline.domain.rate_limits import parse_rate_limits
-from ketline.ports.access import TokenVerifier
+from ketline.domain.access.audit import Actor, AuditRecord
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Role
+from ketline.domain.access.rate_limits import parse_rate_limits
+from ketline.ports.access.access import TokenVerifier
 from ketline.rate_limiter import MemoryRateLimiter
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate

@@ -4,8 +4,9 @@ from uuid import UUID
 import httpx
 import pytest
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.spec import Method, RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from tests.fakes import FakeTaskRepository
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

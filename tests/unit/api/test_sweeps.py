@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from ketline.domain.task import Point, Profile, Register
+from ketline.domain.results.result import Point, Profile, Register
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_results import PATH, STORED, TASK_ID
 

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from ketline.domain.device import device_from_json
-from ketline.domain.device_run import DeviceRun, Placement
-from ketline.domain.generic_devices import generic_devices
-from ketline.domain.spec import RunOptions
-from ketline.domain.task import Profile
+from ketline.domain.devices.device import device_from_json
+from ketline.domain.devices.device_run import DeviceRun, Placement
+from ketline.domain.devices.generic_devices import generic_devices
+from ketline.domain.results.result import Profile
+from ketline.domain.tasks.spec import RunOptions
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_results import STORED, TASK_ID
 

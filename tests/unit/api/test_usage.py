@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.access import Owner, Principal, ProjectName, Role
+from ketline.domain.access.principals import Owner, Principal, ProjectName, Role
+from ketline.domain.access.usage import UsageGroup, UsageQuery
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.usage import UsageGroup, UsageQuery
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services

@@ -3,9 +3,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import InspectorBusy, ProgramInvalid, ProgramTooLarge, ServiceUnavailable
-from ketline.domain.spec import Method, RunOptions
-from ketline.schemas.tasks import BELL
+from ketline.domain.tasks.spec import RunOptions
+from ketline.schemas.types import BELL
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import INSPECTION, FakeInspector
 

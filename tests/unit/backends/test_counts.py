@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from ketline.backends import BackendJob, BackendResultInvalid, ProgramFormat, Register, check_counts
-from ketline.domain.backend_jobs import is_backend_name
+from ketline.domain.backends.backend_jobs import is_backend_name
 
 TWO_REGISTERS = (Register(bits=2, name="a"), Register(bits=1, name="b"))
 

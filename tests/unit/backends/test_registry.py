@@ -9,7 +9,7 @@ import pytest
 
 from ketline.backends.registry import SHIPPED, adapter_names, open_backends
 from ketline.config import load_settings
-from ketline.domain.backend_list import BackendEntry, parse_backends
+from ketline.domain.backends.backend_list import BackendEntry, parse_backends
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.runtime.backends import open_backends as opened
 

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.execution import dynamic, families
 from benchmarks.execution.circuits import suite
-from ketline.execution.frontend.program import load_program, read_program
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 

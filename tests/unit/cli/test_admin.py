@@ -5,8 +5,8 @@ from typing import cast
 
 import pytest
 
-from ketline.cli.admin import _drained, _show_drain
-from ketline.domain.claim_stops import Drain
+from ketline.cli.operator.admin import _drained, _show_drain
+from ketline.domain.attempts.claim_stops import Drain
 from ketline.runtime.administration import Administration
 from tests.fake_administration import SINCE, FakeClaimControls
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ketline.cli.device import read_device
+from ketline.cli.client.device import read_device
 from ketline.cli.options import program_options
 from ketline.client.programs import body_of
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ketline.cli.main import app
-from ketline.domain.generic_devices import generic_devices
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.domain.limits import MAX_DEVICE_BYTES
 
 # Nothing listens there.

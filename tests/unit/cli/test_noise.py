@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ketline.cli.noise import read_noise
+from ketline.cli.client.noise import read_noise
 from ketline.cli.options import program_options
 from ketline.client.programs import body_of
 

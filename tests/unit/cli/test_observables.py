@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from ketline.cli.observables import read_mitigation, read_observables
+from ketline.cli.client.observables import read_mitigation, read_observables
 
 
 @pytest.mark.parametrize(

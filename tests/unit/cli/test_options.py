@@ -8,7 +8,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from ketline.cli.main import app
-from ketline.domain.backend import METHODS
+from ketline.domain.devices.backend import METHODS
 
 SPECIFICATION = Path(__file__).parents[3] / "specs" / "cli.md"
 

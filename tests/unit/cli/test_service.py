@@ -1,6 +1,6 @@
 """Rows of backends."""
 
-from ketline.cli.service import _backend_row
+from ketline.cli.client.service import _backend_row
 
 EXTERNAL = {
     "name": "lab",

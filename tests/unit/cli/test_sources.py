@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from ketline.cli.sources import read_sources
+from ketline.cli.client.sources import read_sources
 from tests.circuits import as_qpy
 from tests.unit.api.test_qpy import CIRCUIT
 

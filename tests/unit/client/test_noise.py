@@ -6,7 +6,7 @@ import pytest
 from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 
 from ketline.client.programs import body_of
-from ketline.schemas.tasks import SubmitRequest
+from ketline.schemas.submissions import SubmitRequest
 
 DEPOLARIZING = {"name": "depolarizing", "one_qubit": 0.1}
 

@@ -3,8 +3,8 @@
 import pytest
 
 from ketline.db.tasks.shared_queues import LOST_SECONDS, MEMORY_SECONDS, SharedQueues
-from ketline.domain.ids import TaskIds
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS
+from ketline.domain.tasks.task_ids import TaskIds
 
 new_id = TaskIds()
 

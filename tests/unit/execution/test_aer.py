@@ -27,9 +27,10 @@ from qiskit.circuit.library import (
 from qiskit.quantum_info import Operator
 from qiskit_aer import AerSimulator
 
-from ketline.domain.backend import METHODS
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import METHODS
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.spec import Method, RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

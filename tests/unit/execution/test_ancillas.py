@@ -7,9 +7,9 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from ketline.execution.circuit.ancillas import without_clean_ancillas
-from ketline.execution.circuit.lowering import lower
 from ketline.execution.circuit.operations import instructions_of, steps_of
+from ketline.execution.circuit.passes.ancillas import without_clean_ancillas
+from ketline.execution.circuit.passes.lowering import lower
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits

@@ -14,10 +14,10 @@ from qiskit.circuit.classical import expr, types
 from qiskit.quantum_info import DensityMatrix, Operator, SparsePauliOp, entropy, partial_trace
 from qiskit_aer import AerSimulator
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import ExecutionFailed, OutputsInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Inspection
-from ketline.domain.outputs import OutputType, RequestedOutput
-from ketline.domain.spec import Method
+from ketline.domain.results.outputs import OutputType, RequestedOutput
+from ketline.domain.tasks.inspection import Inspection
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from ketline.domain.backend import METHODS, OPENQASM_VERSIONS
-from ketline.domain.gates import GATES
-from ketline.domain.spec import Method
+from ketline.domain.circuits.gates import GATES
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import METHODS, OPENQASM_VERSIONS
 from ketline.execution.frontend.program import load_program
 from ketline.execution.frontend.unroller.gates import BUILTIN_GATES, FURTHER_GATES, STANDARD_GATES
 from ketline.execution.limits import ExecutionLimits

@@ -12,7 +12,7 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
 
 from ketline.domain.errors import ProgramInvalid
-from ketline.execution.circuit.binding import template_of
+from ketline.execution.circuit.derivatives.binding import template_of
 from ketline.execution.circuit.operations import instructions_of, steps_of
 from ketline.execution.frontend.qpy import bind_inputs, bind_steps
 from tests.blocks import long_after

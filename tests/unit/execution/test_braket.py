@@ -15,10 +15,12 @@ from qiskit.quantum_info import Operator, Statevector
 from scipy.stats import unitary_group
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramUnsupported
-from ketline.domain.task import WarningCode
-from ketline.execution.circuit.observables import Support
+from ketline.domain.results.result import WarningCode
+from ketline.execution.circuit.observables.aer_instructions import Support
 from ketline.execution.frontend.braket.names import BRAKET, ONLY_BRAKET, SHARED
-from ketline.execution.frontend.program import ParsedProgram, load_program, read_program
+from ketline.execution.frontend.parsed_program import ParsedProgram
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 from tests.blocks import long_after

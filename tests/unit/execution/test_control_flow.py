@@ -7,7 +7,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.classical import expr
 
-from ketline.execution.circuit.lowering import lower
+from ketline.execution.circuit.passes.lowering import lower
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator

@@ -11,12 +11,13 @@ from mitiq.rem.inverse_confusion_matrix import closest_positive_distribution, mi
 from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.quantum_info import Statevector
 
-from ketline.domain.device import device_from_json
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.device import device_from_json
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.mitigation import Mitigation
-from ketline.domain.outputs import OutputType, RequestedOutput
-from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.mitigation import Mitigation
+from ketline.domain.results.outputs import OutputType, RequestedOutput
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import (

@@ -9,10 +9,11 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Drawing
-from ketline.domain.spec import RunOptions
+from ketline.domain.tasks.inspection import Drawing
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.drawing import draw
-from ketline.execution.frontend.program import load_program, read_program
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 from tests.corpus import FAULTY, has_meaning, specification_examples

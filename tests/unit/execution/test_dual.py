@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ketline.domain.errors import GradientInvalid, ProgramInvalid
-from ketline.execution.circuit.dual import Dual, call, real, value_of
+from ketline.execution.circuit.derivatives.dual import Dual, call, real, value_of
 
 X, Y = 0.7, -1.3
 STEP = 1e-3

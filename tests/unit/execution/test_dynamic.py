@@ -15,11 +15,13 @@ from qiskit.circuit import (
 )
 from qiskit.circuit.classical import expr, types
 
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Drawing
-from ketline.domain.spec import ProgramFormat, RunOptions
+from ketline.domain.tasks.inspection import Drawing
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.drawing import draw
-from ketline.execution.frontend.program import load_program, read_program
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 from tests.blocks import long_after

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from ketline.domain.backend import Engine
-from ketline.domain.spec import Method
-from ketline.execution.circuit.lowering import Lowered
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import Engine
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.durations import simulating_seconds

@@ -9,11 +9,13 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import UnitaryGate
 
-from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
-from ketline.execution.circuit.gate_runs import with_runs_multiplied
 from ketline.execution.circuit.operations import steps_of
+from ketline.execution.circuit.passes.gate_runs import with_runs_multiplied
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request
 from ketline.execution.simulators.states.aer_state import aer_final_state

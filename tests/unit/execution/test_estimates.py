@@ -13,13 +13,17 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from ketline.domain.estimation import shots_for
-from ketline.domain.inspection import Inspection
-from ketline.domain.seeds import point_seed
-from ketline.domain.spec import Inputs, Method, Noise, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.noise_layers import Noise
+from ketline.domain.results.estimation import shots_for
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.seeds import point_seed
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
-from ketline.execution.circuit.pauli_bases import measured_sums
+from ketline.execution.circuit.observables.pauli_bases import measured_sums
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request, decode_response, encode_response
 from tests.circuits import as_qpy, terms_of

@@ -11,10 +11,14 @@ from qiskit.quantum_info import DensityMatrix, SparsePauliOp, Statevector
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error, thermal_relaxation_error
 
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.noise_layers import Noise
 from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Inspection
-from ketline.domain.spec import Inputs, Method, Noise, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult, WarningCode
+from ketline.domain.results.result import RunResult, WarningCode
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request, decode_response, encode_response

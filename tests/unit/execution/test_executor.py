@@ -3,8 +3,8 @@
 import pytest
 
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulationFailed, TimeLimitExceeded
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.child.soft_time_limit import SoftTimeLimit
 from ketline.execution.limits import ExecutionLimits

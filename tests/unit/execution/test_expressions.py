@@ -7,8 +7,8 @@ import pytest
 from qiskit.circuit import Parameter, ParameterExpression, ParameterVector
 
 from ketline.domain.errors import GradientInvalid
-from ketline.execution.circuit.dual import Dual
-from ketline.execution.circuit.expressions import evaluated, linear_terms
+from ketline.execution.circuit.derivatives.dual import Dual
+from ketline.execution.circuit.derivatives.expressions import evaluated, linear_terms
 
 A, B = Parameter("a"), Parameter("b")
 V = ParameterVector("v", 2)

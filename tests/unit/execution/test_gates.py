@@ -16,8 +16,8 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.aererror import AerError
 from qiskit_qasm3_import import converter
 
-from ketline.domain.gates import GATE_TABLE, Gate, Origin, applied_by, gates_from
-from ketline.domain.spec import Method
+from ketline.domain.circuits.gates import GATE_TABLE, Gate, Origin, applied_by, gates_from
+from ketline.domain.circuits.method import Method
 from ketline.execution.circuit.library import class_of
 from ketline.execution.drawing.labels import gate_label
 from ketline.execution.frontend.unroller.gates import BUILTIN_GATES, FURTHER_GATES, STANDARD_GATES

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ketline.domain.gates import GATE_TABLE, Gate
-from ketline.domain.spec import Method
+from ketline.domain.circuits.gates import GATE_TABLE, Gate
+from ketline.domain.circuits.method import Method
+from ketline.execution.circuit.observables.pauli_images import PauliImage
 from ketline.execution.circuit.operations import Step
-from ketline.execution.circuit.pauli_images import PauliImage
 from ketline.execution.simulators.gradients.generators import GATES, generator_of
 from ketline.execution.simulators.gradients.inverses import inverse_of
 from ketline.execution.simulators.gradients.overlaps import slope_of, transition

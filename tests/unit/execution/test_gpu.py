@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from ketline.domain.backend import Engine
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import Engine
 from ketline.domain.errors import ConfigurationInvalid, SimulationFailed
-from ketline.domain.spec import Method, RunOptions
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.gpu import require_gpu

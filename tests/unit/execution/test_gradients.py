@@ -10,12 +10,15 @@ from qiskit.circuit import Parameter, ParameterVector, QuantumCircuit
 from qiskit.circuit.library import PhaseGate, RXGate, efficient_su2
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from ketline.domain.backend import Engine
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.backend import Engine
 from ketline.domain.errors import ExecutionFailed, GradientInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.gradients import Gradient, GradientMethod
-from ketline.domain.inspection import Inspection
-from ketline.domain.spec import Inputs, Method, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.gradients import Gradient, GradientMethod
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.checked_gradients import checked_gradients
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits

@@ -11,8 +11,10 @@ from qiskit import qpy
 from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr, types
 
-from ketline.domain.backend import Engine
-from ketline.domain.spec import Method, ProgramFormat, RunOptions
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.backend import Engine
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.circuit.bit_use import without_final_measurements
 from ketline.execution.circuit.operations import steps_of
 from ketline.execution.frontend.program import Program, load_program

@@ -6,8 +6,10 @@ import pytest
 from qiskit import qasm3
 from qiskit.quantum_info import Statevector
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.spec import Inputs, Method, RunOptions
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import load_program, program_reader
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

@@ -4,7 +4,8 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid
-from ketline.domain.spec import Inputs, TaskSpec
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.qpy import bind_inputs
 from ketline.execution.limits import ExecutionLimits

@@ -7,11 +7,14 @@ from typing import cast
 
 import pytest
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
-from ketline.domain.inspection import Inspection
-from ketline.domain.spec import Inputs, Method, RunOptions, TaskSpec
-from ketline.domain.sweep import first_point
-from ketline.domain.task import FailureCode, RunResult
+from ketline.domain.failures import FailureCode
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.sweep import first_point
 from ketline.execution.child.executor import Executor
 from ketline.execution.child.sweep_inspection import inspect_sweep
 from ketline.execution.frontend.program import load_program

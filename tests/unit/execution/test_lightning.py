@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from pennylane_lightning import lightning_qubit_ops as core
 
-from ketline.domain.backend import Engine
-from ketline.domain.gates import applied_by
-from ketline.domain.spec import Method, RunOptions
+from ketline.domain.circuits.gates import applied_by
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import Engine
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.circuit.operations import Step
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits

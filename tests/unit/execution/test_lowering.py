@@ -7,8 +7,8 @@ import pytest
 from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
 from ketline.domain.errors import ProgramTooLarge
-from ketline.execution.circuit.lowering import lower
 from ketline.execution.circuit.operations import count_with_blocks
+from ketline.execution.circuit.passes.lowering import lower
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits

@@ -8,15 +8,18 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp, Statevector, random_unitary
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import ProgramTooLarge
-from ketline.domain.spec import Method, Observable, RunOptions, TaskSpec
+from ketline.domain.results.observable import Observable
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
-from ketline.execution.circuit.entanglement import bonds_of_a_shot
-from ketline.execution.circuit.lowering import Lowered, lower
 from ketline.execution.circuit.operations import steps_of
+from ketline.execution.circuit.passes.entanglement import bonds_of_a_shot
+from ketline.execution.circuit.passes.lowered import Lowered
+from ketline.execution.circuit.passes.lowering import lower
+from ketline.execution.circuit.passes.qubit_order import connected_parts, line_order
+from ketline.execution.circuit.passes.routing import Route, RouteTooLong, route
 from ketline.execution.circuit.plain import plain_of
-from ketline.execution.circuit.qubit_order import connected_parts, line_order
-from ketline.execution.circuit.routing import Route, RouteTooLong, route
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request

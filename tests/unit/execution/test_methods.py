@@ -2,12 +2,14 @@
 
 import pytest
 
-from ketline.domain.backend import METHODS
+from ketline.domain.circuits.gates import GATE_TABLE, Origin, applied_by
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import METHODS
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.gates import GATE_TABLE, Origin, applied_by
-from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.lowering import NO_GATES, lower_observed
-from ketline.execution.circuit.pauli_sums import PauliSums
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
+from ketline.execution.circuit.passes.lowered import NO_GATES
+from ketline.execution.circuit.passes.lowering import lower_observed
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits

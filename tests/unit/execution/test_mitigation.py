@@ -14,14 +14,17 @@ from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.noise_layers import Noise
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Inspection
-from ketline.domain.mitigation import Extrapolation, Folding, Mitigation, ZeroNoise
-from ketline.domain.seeds import point_seed
-from ketline.domain.spec import Inputs, Noise, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.mitigation import Extrapolation, Folding, Mitigation, ZeroNoise
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.seeds import point_seed
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
-from ketline.execution.circuit.observables import Support
+from ketline.execution.circuit.observables.aer_instructions import Support
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import (

@@ -10,9 +10,10 @@ from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator, Statevector
 from qiskit_aer import AerSimulator
 
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import OutputsInvalid, ProgramInvalid
-from ketline.domain.outputs import OutputType, RequestedOutput
-from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.results.outputs import OutputType, RequestedOutput
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request

@@ -12,11 +12,13 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import ExecutionFailed, GradientInvalid, ObservablesInvalid, ProgramUnsupported
-from ketline.domain.gradients import GradientMethod
-from ketline.domain.inspection import Inspection
-from ketline.domain.mitigation import Mitigation
-from ketline.domain.spec import Inputs, Method, RunOptions, TaskSpec
+from ketline.domain.results.gradients import GradientMethod
+from ketline.domain.results.mitigation import Mitigation
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request

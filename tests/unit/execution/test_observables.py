@@ -11,10 +11,14 @@ from qiskit.circuit.library import efficient_su2
 from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Pauli, SparsePauliOp, StabilizerState, Statevector, random_clifford
 
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ExecutionFailed, ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Inspection
-from ketline.domain.spec import Inputs, Method, Observables, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.observable import Observables
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import (

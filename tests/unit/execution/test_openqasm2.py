@@ -12,11 +12,14 @@ from qiskit import qasm2
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Operator, Statevector
 
+from ketline.domain.circuits.program_format import ProgramFormat, Target
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Drawing
-from ketline.domain.spec import Inputs, ProgramFormat, RunOptions, Target, TaskSpec
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Drawing
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
-from ketline.execution.frontend.program import load_program, read_program
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request
 from ketline.execution.simulators.aer import Simulator

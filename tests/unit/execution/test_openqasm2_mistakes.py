@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid
-from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.openqasm2.checker import find_mistakes
 from ketline.execution.frontend.openqasm2.source import without_comments
 from ketline.execution.frontend.program import load_program

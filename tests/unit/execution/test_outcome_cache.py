@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from ketline.domain.spec import Method, RunOptions
+from ketline.domain.circuits.method import Method
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

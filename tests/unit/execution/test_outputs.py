@@ -21,11 +21,13 @@ from qiskit.quantum_info import (
 )
 from qiskit_aer import AerSimulator
 
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ExecutionFailed, OutputsInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Inspection
-from ketline.domain.outputs import OutputType, RequestedOutput
-from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.outputs import OutputType, RequestedOutput
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.checked_outputs import checked_outputs
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits

@@ -8,10 +8,11 @@ from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr
 from qiskit.quantum_info import Statevector
 
-from ketline.domain.backend import Engine
-from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.lowering import lower
-from ketline.execution.circuit.parts import parts_of
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import Engine
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.passes.lowering import lower
+from ketline.execution.circuit.passes.parts import parts_of
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits

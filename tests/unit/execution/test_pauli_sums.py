@@ -9,7 +9,7 @@ import pytest
 from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from ketline.execution.circuit.pauli_sums import PauliSums
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
 from tests.blocks import long_after
 
 TOLERANCE = 1e-10

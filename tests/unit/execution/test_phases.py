@@ -16,8 +16,9 @@ from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator
 
 from ketline.domain.errors import ProgramInvalid
-from ketline.domain.task import WarningCode
-from ketline.execution.frontend.program import load_program, read_program
+from ketline.domain.results.result import WarningCode
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 from tests.blocks import long_after

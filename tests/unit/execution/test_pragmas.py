@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.inspection import Inspection
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import ProgramWarning, RunResult, WarningCode
+from ketline.domain.results.result import ProgramWarning, RunResult, WarningCode
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program, program_reader
 from ketline.execution.limits import ExecutionLimits

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import ketline.execution
-from ketline.domain.access import ProjectName
-from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from ketline.domain.access import ProjectName
-from ketline.domain.counts import EncodedCounts
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Drawing, Inspection
-from ketline.domain.spec import Method, RunOptions, TaskSpec
-from ketline.domain.task import Profile, ProgramWarning, RunResult, WarningCode
+from ketline.domain.results.counts import EncodedCounts
+from ketline.domain.results.result import Profile, ProgramWarning, RunResult, WarningCode
+from ketline.domain.tasks.inspection import Drawing, Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import (
     Command,

@@ -29,12 +29,14 @@ from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator, random_clifford
 from qiskit_aer import AerSimulator
 
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.circuits.qpy import VERSIONS
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Drawing, Inspection
-from ketline.domain.qpy import VERSIONS
-from ketline.domain.seeds import point_seed
-from ketline.domain.spec import Inputs, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Drawing, Inspection
+from ketline.domain.tasks.seeds import point_seed
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits

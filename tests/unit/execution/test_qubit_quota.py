@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from ketline.domain.circuits.program_format import ProgramFormat, Target
 from ketline.domain.errors import QubitQuotaExceeded
-from ketline.domain.inspection import Inspection
-from ketline.domain.spec import ProgramFormat, RunOptions, Target, TaskKind, TaskSpec
-from ketline.domain.task import FailureCode, RunResult
+from ketline.domain.failures import FailureCode
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, CommandResult, Request

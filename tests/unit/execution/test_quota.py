@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import MachineBusy, MemoryLimitExceeded
-from ketline.domain.spec import Method, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request

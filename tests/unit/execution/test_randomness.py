@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
 
-from ketline.domain.backend import METHODS
-from ketline.domain.seeds import SEED_SCHEME, derived_seed, point_seed
-from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.backend import METHODS
+from ketline.domain.tasks.seeds import SEED_SCHEME, derived_seed, point_seed
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import InspectorBusy
 from ketline.execution.parent.reader_pool import Checkout, ReaderPool
 

@@ -24,9 +24,11 @@ from qiskit.circuit.library import (
 from qiskit.quantum_info import Operator, Statevector, random_unitary
 from qiskit.synthesis import synth_mcx_1_dirty_kg24, synth_mcx_n_clean_m15, synth_mcx_n_dirty_i15
 
-from ketline.domain.spec import Method, ProgramFormat, RunOptions, format_by_header
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat, format_by_header
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.circuit.operations import steps_of
-from ketline.execution.circuit.recognition import recognise
+from ketline.execution.circuit.passes.recognition import recognise
 from ketline.execution.frontend.program import load_program, with_inputs
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

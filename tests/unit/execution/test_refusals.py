@@ -2,8 +2,8 @@
 
 import pytest
 
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import ExecutionFailed, InputMissing, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ketline.domain.errors import ProgramInvalid
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
 from ketline.execution.child.resource_use import ResourceUse
 from ketline.execution.protocol import Response
 from tests.unit.execution.test_protocol import INSPECTION, RESULT

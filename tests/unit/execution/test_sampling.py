@@ -7,7 +7,7 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.random import random_circuit
 
-from ketline.domain.backend import Engine
+from ketline.domain.devices.backend import Engine
 from ketline.execution.circuit.operations import Step, depth_of, final_measurements, steps_of
 from ketline.execution.simulators.bitstrings import KeyFormat
 from ketline.execution.simulators.sampling import distribution_of, draws_exactly, numbers_of, outcomes_of, source_of

@@ -13,8 +13,8 @@ from qiskit.circuit.library import MCPhaseGate, MCXGate, UnitaryGate, get_standa
 from qiskit.quantum_info import Statevector, random_unitary
 
 from ketline.domain.errors import MemoryLimitExceeded
-from ketline.execution.circuit.lowering import AER_GATES
 from ketline.execution.circuit.operations import Step, steps_of
+from ketline.execution.circuit.passes.lowered import AER_GATES
 from ketline.execution.simulators.states.aer_state import aer_final_state
 from ketline.execution.simulators.states.lightning_state import load_lightning
 from ketline.execution.simulators.states.pure_state import PureState

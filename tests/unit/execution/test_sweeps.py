@@ -9,10 +9,11 @@ import openqasm3
 import pytest
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, TimeLimitExceeded
-from ketline.domain.inspection import Drawing, Inspection
-from ketline.domain.seeds import point_seed
-from ketline.domain.spec import Inputs, RunOptions, TaskSpec
-from ketline.domain.task import Register, RunResult
+from ketline.domain.results.result import Register, RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Drawing, Inspection
+from ketline.domain.tasks.seeds import point_seed
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request, Response, decode_response, encode_response

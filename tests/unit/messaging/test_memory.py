@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ketline.domain.errors import QueueFull
-from ketline.domain.queues import CONVERSIONS
+from ketline.domain.tasks.queues import CONVERSIONS
 from ketline.messaging.memory import MemoryQueue
 from tests.brokers import new_dispatch
 

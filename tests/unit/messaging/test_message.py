@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ketline.domain.task import CorrelationId, Dispatch, TaskId
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.ids import CorrelationId, TaskId
 from ketline.messaging.message import MAX_BODY_BYTES, VERSION, MessageInvalid, decode, encode, usable_property
 
 TASK_ID = TaskId(uuid4())

@@ -11,7 +11,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from ketline.client.task_limits import MOST_CIRCUITS, TaskLimits
 from ketline.domain.limits import MAX_INPUTS
-from ketline.execution.frontend.program import read_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.pennylane.requests import PlannedTask, Request, tasks_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ketline.domain.access import ANYONE, DEFAULT_PROJECT, Owner, Role
+from ketline.domain.access.principals import ANYONE, DEFAULT_PROJECT, Owner, Role
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing, DatabaseUnavailable
 from ketline.service.access import authentication
 from ketline.service.access.authentication import REMEMBERED_SECONDS, Authenticate

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from ketline.domain.claim_stops import ClaimStops, Drain, parse_pause_scope
+from ketline.domain.attempts.claim_stops import ClaimStops, Drain, parse_pause_scope
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.domain.task import WorkerId
+from ketline.domain.ids import WorkerId
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.runtime import SystemClock
 from ketline.service.claim_gate import ClaimGate, FollowStops
 from tests.actors import TESTER

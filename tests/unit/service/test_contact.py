@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ketline.domain.leases import Outage
+from ketline.domain.attempts.leases import Outage
 from ketline.service.upkeep.contact import DatabaseContact
 
 START = datetime(2026, 5, 1, tzinfo=UTC)

@@ -5,8 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from ketline.domain.attempts.claim import Lease
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import Lease, LeaseToken, TaskId, WorkerId
+from ketline.domain.ids import LeaseToken, TaskId, WorkerId
 from ketline.service.attempts.deferrals import RECALL_TIMEOUT_SECONDS, Deferrals
 from tests.runners import HandClock
 

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 import structlog
 
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.access.principals import DEFAULT_PROJECT
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import TaskId
-from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryId, DeliveryState
-from ketline.ports.metrics import Metrics, NoMetrics
+from ketline.domain.ids import TaskId
+from ketline.domain.webhooks.deliveries import Attempt, AttemptLimits, ClaimedDelivery, DeliveryId, DeliveryState
+from ketline.ports.operations.metrics import Metrics, NoMetrics
 from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.runtime import SystemClock
 from ketline.service.upkeep.deliveries import BATCH, SPARE, DeliverMessages

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ketline.domain.diagnosis import Finding, Grade, ok
 from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.operations.diagnosis import Finding, Grade, ok
 from ketline.service.diagnosis.checks import in_thread, run_checks
 from ketline.service.diagnosis.machine import (
     Space,

@@ -5,8 +5,8 @@ from uuid import uuid4
 import pytest
 
 from ketline.domain.errors import ProgramInvalid, TaskNotFound
-from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.inspection import Drawing, ProgramSource
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from tests.inspectors import FakeInspector, FakeProgramLibrary
 

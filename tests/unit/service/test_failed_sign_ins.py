@@ -2,7 +2,7 @@
 
 import pytest
 
-from ketline.domain.rate_limits import parse_rate_limits
+from ketline.domain.access.rate_limits import parse_rate_limits
 from ketline.service.access import failures
 from ketline.service.access.failures import FailedSignIns
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ketline.domain.claim_stops import EVERY_QUEUE, Pause
+from ketline.domain.attempts.claim_stops import EVERY_QUEUE, Pause
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.service.health.pauses import CACHE_SECONDS, KnownPauses
 from tests.actors import TESTER

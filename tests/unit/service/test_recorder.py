@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.history import minute_of
+from ketline.domain.operations.history import minute_of
 from ketline.service.upkeep.recorder import RETRY_SECONDS, Recorder
 from tests.fake_history import FakeStatisticsHistory
 

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.lists import Position
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.lists import Position
 from ketline.service.upkeep.retention import BATCH, INTERVAL_SECONDS, PAUSE_SECONDS, UNUSED_CONTENT_AGE, Retention
 from tests.fake_access import FakeAuditLog
 from tests.fake_catalogue import FakeTaskCatalogue

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from ketline.domain.dead_letters import DeadLetter
+from ketline.domain.attempts.dead_letters import DeadLetter
+from ketline.domain.attempts.predicted_work import Durations, QueueDurations
 from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
-from ketline.domain.measurements import QueueMeasurement, ServiceMeasurement
-from ketline.domain.predicted_work import Durations, QueueDurations
+from ketline.domain.operations.measurements import QueueMeasurement, ServiceMeasurement
 from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.scrape import Scrape

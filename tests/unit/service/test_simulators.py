@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from ketline.domain.worker import WorkerCondition
+from ketline.domain.attempts.worker import WorkerCondition
 from ketline.service.health.simulators import SimulatorStatus
 
 

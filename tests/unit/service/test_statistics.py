@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.lists import TaskStatistics
+from ketline.domain.tasks.lists import TaskStatistics
 from ketline.service.tasks.statistics import CACHE_SECONDS, CountTasks
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository

@@ -6,12 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.device_run import DeviceRun
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.devices.device_run import DeviceRun
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.domain.errors import DatabaseUnavailable, DeviceMismatch, DeviceNotFound
-from ketline.domain.generic_devices import generic_devices
-from ketline.domain.spec import RunOptions, TaskSpec
-from ketline.domain.task import Accepted, CorrelationId, Submission, TaskId
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.submission import Accepted, Submission
 from ketline.service.content_cache import MOST_CHARACTERS, STORED_AGAIN_AFTER, ContentCache
 from ketline.service.devices import ManageDevices
 from ketline.service.task_devices import DeviceTexts, TaskDevices

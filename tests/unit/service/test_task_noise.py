@@ -7,12 +7,15 @@ from uuid import uuid4
 
 import pytest
 
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.access.quotas import ProjectQuotas, Quota, Scope
+from ketline.domain.devices.noise_layers import Noise
+from ketline.domain.devices.stored_noise import LARGE_NOISE_CHARACTERS, StoredNoise, stored_noise
 from ketline.domain.errors import NoiseInvalid, QuotaExceeded
-from ketline.domain.quotas import ProjectQuotas, Quota, Scope
-from ketline.domain.spec import Noise, RunOptions, TaskSpec, digest_of
-from ketline.domain.stored_noise import LARGE_NOISE_CHARACTERS, StoredNoise, stored_noise
-from ketline.domain.task import Accepted, CorrelationId, Submission, TaskId
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.spec_fields import digest_of
+from ketline.domain.tasks.submission import Accepted, Submission
 from ketline.service.content_cache import STORED_AGAIN_AFTER
 from ketline.service.devices import ManageDevices
 from ketline.service.task_devices import DeviceTexts, TaskDevices

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.usage import UsageQuery, UsageRow
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.usage import UsageQuery, UsageRow
 from ketline.service.tasks.usage import CACHE_FACTOR, LEAST_CACHE_SECONDS, MOST_CACHED, SumUsage
 from tests.fake_usage import FakeUsageLedger
 from tests.unit.service.test_statistics import HandClock

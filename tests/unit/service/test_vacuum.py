@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ketline.domain.audit import Action
+from ketline.domain.access.audit import Action
 from ketline.domain.errors import VacuumRunning
 from ketline.runtime import SystemClock
 from ketline.service.vacuum import VacuumDatabase

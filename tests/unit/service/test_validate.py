@@ -14,9 +14,9 @@ from ketline.domain.errors import (
     SimulationFailed,
     TimeLimitExceeded,
 )
-from ketline.domain.inspection import Severity
-from ketline.domain.spec import RunOptions, TaskSpec
-from ketline.domain.task import ProgramWarning, WarningCode
+from ketline.domain.results.result import ProgramWarning, WarningCode
+from ketline.domain.tasks.inspection import Severity
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.service.inspection.validation import ValidateProgram, Validation
 from tests.inspectors import INSPECTION, FakeInspector
 

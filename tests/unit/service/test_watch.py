@@ -5,8 +5,11 @@ from uuid import uuid4
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Change, CorrelationId, Submission, TaskId, TaskStatus
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Submission
+from ketline.domain.tasks.task import Change
 from ketline.service.tasks.watch import Watch, Watcher
 from tests.fakes import FakeTaskRepository
 

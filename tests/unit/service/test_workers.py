@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from ketline.domain.attempts.worker import WorkerCondition, WorkerIdentity
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import WorkerId
-from ketline.domain.worker import WorkerCondition, WorkerIdentity
+from ketline.domain.ids import WorkerId
 from ketline.service.health.heartbeat import REMOVE_AFTER, Heartbeat, LostWorkerCleanup
 from ketline.service.health.simulators import SimulatorStatus
 from tests.inspectors import FakeWorkerRegistry

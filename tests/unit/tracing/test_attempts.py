@@ -8,19 +8,12 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from ketline.client.trace_context import trace_headers
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import (
-    Claim,
-    CorrelationId,
-    Lease,
-    LeaseToken,
-    Reaped,
-    TaskId,
-    TaskStatus,
-    WorkerId,
-)
-from ketline.ports.tracing import Step
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.attempts.claim import Claim, Lease, Reaped
+from ketline.domain.ids import CorrelationId, LeaseToken, TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.ports.operations.tracing import Step
 from tests.recorded_spans import CALLER_ID, TRACE_ID, TRACEPARENT, Recorded, span_id, trace_id
 from tests.runners import RESULT
 

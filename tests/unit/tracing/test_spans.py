@@ -5,8 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Accepted, CorrelationId, Dispatch, Submission, TaskId
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Accepted, Submission
 from tests.recorded_spans import CALLER_ID, TRACE_ID, TRACEPARENT, Recorded, span_id, trace_id
 
 TASK = TaskId(UUID("01890a5d-ac96-774b-bcce-b302099a8057"))

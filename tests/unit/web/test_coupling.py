@@ -5,8 +5,8 @@ from math import dist
 
 import pytest
 
-from ketline.domain.device import Device, DeviceGate, DeviceQubit
-from ketline.domain.generic_devices import generic_devices, grid_edges, heavy_hex_edges, line_edges
+from ketline.domain.devices.device import Device, DeviceGate, DeviceQubit
+from ketline.domain.devices.generic_devices import generic_devices, grid_edges, heavy_hex_edges, line_edges
 from ketline.web.coupling import MOST_DRAWN_QUBITS, WIDTH, Edge, drawing_of
 from ketline.web.device_tables import drawn_lines, summaries
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ketline.schemas.tasks import BELL, SubmitRequest
+from ketline.schemas.submissions import SubmitRequest
+from ketline.schemas.types import BELL
 from ketline.web.snippets import form_address, snippets
 
 PROGRAMS = [BELL, 'it\'s "quoted" $HOME `x` \\n\n', '"""', "é\r\n<b>", 'ends with "']

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
-from ketline.domain.lists import Rate, TaskStatistics
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import Rate, TaskStatistics
 from ketline.web.time_series import MOST_POINTS, TimeSeries
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -1,7 +1,10 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from ketline.domain.task import CorrelationId, Profile, StatusChange, Task, TaskId, TaskStatus
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.results.result import Profile
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import StatusChange, Task
 from ketline.web.timeline import parts, steps
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

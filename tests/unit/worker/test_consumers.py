@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from uuid import uuid4
 
-from ketline.domain.task import CorrelationId, Dispatch, TaskId
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.ids import CorrelationId, TaskId
 from ketline.messaging.memory import MemoryQueue
-from ketline.ports.queue import Delivery
+from ketline.ports.tasks.queue import Delivery
 from ketline.worker.consumers import ConsumerLimit
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.spec import TaskSpec
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.worker.occupancy import Occupancy
 from ketline.worker.pool import SimulatorPool
 from tests.runners import HandClock, ScriptedRunner

@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.access.principals import DEFAULT_PROJECT
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
-from ketline.domain.spec import TaskSpec
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.worker.pool import LONG_PENALTY, SHORT_SCORE, SimulatorPool
 from tests.runners import RESULT, HandClock, ScriptedRunner
 

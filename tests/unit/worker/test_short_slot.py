@@ -2,9 +2,9 @@
 
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.access.principals import DEFAULT_PROJECT
 from ketline.domain.errors import LongProgram, SimulatorNotStarted, TimeLimitExceeded
-from ketline.domain.spec import TaskSpec
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.worker.slot_runner import SlotRunner
 from tests.runners import RESULT, ScriptedRunner
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from ketline.api.openapi import problem_responses
 from ketline.api.services import services_of
-from ketline.domain.access import ProjectName
-from ketline.domain.audit import AuditEntry, AuditPage
+from ketline.domain.access.audit import AuditEntry, AuditPage
+from ketline.domain.access.principals import ProjectName
 from ketline.schemas.audit import AuditEntryView, AuditList, AuditParameters
 
 router = APIRouter(prefix="/audit", tags=["access"])

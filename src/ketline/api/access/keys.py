@@ -10,7 +10,7 @@ from ketline.api.requests.body import read_body
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import actor_of, services_of
-from ketline.domain.access import ApiKey, Owner, ProjectName
+from ketline.domain.access.principals import ApiKey, Owner, ProjectName
 from ketline.domain.errors import KeyUnknown, ProjectUnknown
 from ketline.schemas.access import KeyList, KeyRequest, KeyView, NewKeyView, RotationRequest
 from ketline.service.access.keys import KEY_ID_CHARACTERS, NewKey

@@ -12,9 +12,9 @@ from ketline.api.requests.callbacks import require_permitted_callback
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import actor_of, options_of, services_of
-from ketline.domain.access import MAX_PROJECT_CHARACTERS, Project, ProjectName, parse_project_name
+from ketline.domain.access.principals import MAX_PROJECT_CHARACTERS, Project, ProjectName, parse_project_name
+from ketline.domain.access.quotas import Quota, Scope
 from ketline.domain.errors import ProjectExists, ProjectUnknown
-from ketline.domain.quotas import Quota, Scope
 from ketline.schemas.access import ProjectChange, ProjectList, ProjectRequest, ProjectView, QuotaLimits
 
 router = APIRouter(prefix="/projects", tags=["access"])

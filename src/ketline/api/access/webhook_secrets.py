@@ -9,7 +9,7 @@ from ketline.api.openapi import body_of, problem_responses
 from ketline.api.requests.body import read_body
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.services import actor_of, services_of
-from ketline.domain.webhooks import SigningSecret
+from ketline.domain.webhooks.deliveries import SigningSecret
 from ketline.schemas.webhooks import SecretRotation, SecretView
 
 router = APIRouter(prefix="/projects", tags=["access"])

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Request
 from ketline.api.openapi import problem_responses
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import actor_of, services_of
-from ketline.domain.claim_stops import Drain
+from ketline.domain.attempts.claim_stops import Drain
 from ketline.domain.errors import WorkerUnknown
-from ketline.domain.task import WorkerId
+from ketline.domain.ids import WorkerId
 from ketline.schemas.administration import DrainView
 
 router = APIRouter(prefix="/admin/workers", tags=["administration"])

@@ -9,7 +9,7 @@ from ketline.api.openapi import body_of, problem_responses
 from ketline.api.requests.body import read_body
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import actor_of, services_of
-from ketline.domain.claim_stops import Pause, PauseScope, parse_pause_scope
+from ketline.domain.attempts.claim_stops import Pause, PauseScope, parse_pause_scope
 from ketline.schemas.administration import PauseList, PauseRequest, PauseView
 
 router = APIRouter(prefix="/admin/pauses", tags=["administration"])

@@ -11,7 +11,8 @@ from ketline.api.requests.body import read_body
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import actor_of, services_of
 from ketline.domain.errors import TaskEnded, TaskNotFound, TaskRunning, TaskWaits
-from ketline.domain.task import FailureCode, TaskId
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import TaskId
 from ketline.schemas.administration import FailRequest, FailView, RequeueRequest, RequeueView
 
 router = APIRouter(prefix="/admin/tasks", tags=["administration"])

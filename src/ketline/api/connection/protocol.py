@@ -1,6 +1,6 @@
 """The HTTP/1.1 protocol of a connection, with limits on the size and the time of requests and on connections.
 
-`cli/http.py` has uvicorn use it.
+`cli/server/http.py` has uvicorn use it.
 
 It extends uvicorn's protocol for httptools, which has no such limits, by overriding its callbacks.
 

@@ -8,8 +8,9 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from ketline.domain.gates import GATE_TABLE
-from ketline.domain.task import Profile, Task
+from ketline.domain.circuits.gates import GATE_TABLE
+from ketline.domain.results.result import Profile
+from ketline.domain.tasks.task import Task
 
 _GATES = frozenset(gate.qiskit_name for gate in GATE_TABLE)
 # Values that the service fills in: null until the program has run. A client's own values of these names are dropped.

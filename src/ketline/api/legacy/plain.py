@@ -15,9 +15,11 @@ from ketline.api.responses.formats import JSON
 from ketline.api.responses.representation import takes_gzip
 from ketline.api.tasks.stored import large_results, whole_task
 from ketline.api.tasks.views import MESSAGES, view_task
-from ketline.domain.outputs import Outputs
-from ketline.domain.priority import QueuePosition
-from ketline.domain.task import Failure, Task, TaskStatus
+from ketline.domain.failures import Failure
+from ketline.domain.results.outputs import Outputs
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.priority import QueuePosition
+from ketline.domain.tasks.task import Task
 
 _STATUSES: Mapping[TaskStatus, TaskStatus] = {
     TaskStatus.PROCESSING: TaskStatus.PENDING,

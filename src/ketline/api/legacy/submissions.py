@@ -12,11 +12,14 @@ from ketline.api.legacy.meta_data import FILLED_IN
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import MOST_LISTED, invalid_request
 from ketline.api.services import ApiOptions
-from ketline.domain.backend import METHODS
-from ketline.domain.backend_jobs import is_backend_name
-from ketline.domain.spec import Method, ProgramFormat, Target, TaskKind, format_by_header
+from ketline.domain.backends.backend_jobs import is_backend_name
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat, Target, format_by_header
+from ketline.domain.devices.backend import METHODS
+from ketline.domain.tasks.kind import TaskKind
 from ketline.schemas.legacy import LegacyPayload, LegacyRequest, TaskType
-from ketline.schemas.tasks import FieldError, SubmitRequest
+from ketline.schemas.problems import FieldError
+from ketline.schemas.submissions import SubmitRequest
 
 BACKEND_POINTER = "#/payload/backend_name"
 # Simulators of older services whose results are those of Aer; Ketline chooses the method.

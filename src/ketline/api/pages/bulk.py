@@ -14,8 +14,8 @@ from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import actor_of, correlation_id_of, principal_of, services_of
 from ketline.api.tasks.changes import require_permitted
 from ketline.domain.errors import BacklogFull, KetlineError, QuotaExceeded, TaskEnded, TaskNotFound
+from ketline.domain.ids import TaskId
 from ketline.domain.limits import MAX_PAGE_TASKS
-from ketline.domain.task import TaskId
 
 router = APIRouter(prefix="/ui", include_in_schema=False)
 

@@ -10,8 +10,8 @@ from ketline.api.pages.forms import field, read_form
 from ketline.api.pages.responses import page
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import actor_of, services_of
-from ketline.domain.device import Device, device_from_text
-from ketline.domain.device_list import DeviceEntry, no_device
+from ketline.domain.devices.device import Device, device_from_text
+from ketline.domain.devices.device_list import DeviceEntry, no_device
 from ketline.domain.limits import MAX_DEVICE_NAME_CHARACTERS
 from ketline.service.devices import ManageDevices
 from ketline.web.coupling import WIDTH

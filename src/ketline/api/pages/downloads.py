@@ -14,7 +14,7 @@ from ketline.api.responses.representation import LEAST_PACKED_BYTES
 from ketline.api.tasks.outputs import archive_of, archive_of_text, chosen_outputs, text_of
 from ketline.api.tasks.results import PointIndex, chosen_points
 from ketline.api.tasks.stored import text_response, with_result
-from ketline.domain.task import Task
+from ketline.domain.tasks.task import Task
 from ketline.web.histogram import BarOrder, histogram
 from ketline.web.rendering import render
 

@@ -12,9 +12,11 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions
 from ketline.api.tasks.submission import within_limits
-from ketline.domain.device_run import DeviceRun
-from ketline.domain.spec import ProgramFormat, Target, TaskKind, TaskSpec, format_by_header
-from ketline.schemas.tasks import SubmitRequest
+from ketline.domain.circuits.program_format import ProgramFormat, Target, format_by_header
+from ketline.domain.devices.device_run import DeviceRun
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.schemas.submissions import SubmitRequest
 from ketline.web.examples import examples
 
 MOST_FIELDS = 1000

@@ -13,7 +13,7 @@ from ketline.api.pages.responses import page
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body
 from ketline.api.services import actor_of, services_of
-from ketline.domain.access import Owner, ProjectName, Role
+from ketline.domain.access.principals import Owner, ProjectName, Role
 from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown
 from ketline.schemas.access import KeyRequest, ProjectRequest
 from ketline.service.access.keys import NewKey

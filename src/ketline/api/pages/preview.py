@@ -15,10 +15,12 @@ from ketline.api.services import options_of, principal_of, services_of
 from ketline.api.tasks.submission import spec_of
 from ketline.api.tasks.task_devices import with_device
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
-from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.spec import TaskKind, TaskSpec
-from ketline.domain.task import FailureCode, WarningCode
-from ketline.schemas.tasks import SubmitRequest
+from ketline.domain.failures import FailureCode
+from ketline.domain.results.result import WarningCode
+from ketline.domain.tasks.inspection import Drawing, Inspection, ProgramSource
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.schemas.submissions import SubmitRequest
 from ketline.service.inspection.validation import Validation
 from ketline.service.services import Services
 from ketline.web.highlight import excerpt

@@ -11,7 +11,7 @@ from ketline.api.requests.credentials import SESSION_COOKIE, set_cookie
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.rights import RIGHTS
 from ketline.api.services import SESSION_KEY, principal_of, services_of
-from ketline.domain.access import Principal, ProjectName, Role
+from ketline.domain.access.principals import Principal, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid, ProjectUnknown
 
 router = APIRouter(prefix="/ui", include_in_schema=False)

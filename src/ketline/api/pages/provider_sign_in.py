@@ -17,7 +17,7 @@ from ketline.api.pages.sign_in import (
 from ketline.api.requests.credentials import delete_cookie, set_cookie
 from ketline.api.responses.errors import HTTPProblem
 from ketline.domain.errors import CredentialsInvalid
-from ketline.ports.access import ProviderSignIn, SignInAttempt
+from ketline.ports.access.access import ProviderSignIn, SignInAttempt
 from ketline.service.access.refusals import SignInMethod
 
 router = APIRouter(prefix="/ui/sign-in", include_in_schema=False)

@@ -10,7 +10,7 @@ from starlette.types import Scope
 from ketline.api.requests.credentials import csrf_token, is_page_path, session_secret
 from ketline.api.responses.errors import CORRELATION_KEY, PROBLEM_KEY, HTTPProblem
 from ketline.api.services import PRINCIPAL_KEY, SESSION_KEY
-from ketline.domain.access import ANYONE, Principal, Role
+from ketline.domain.access.principals import ANYONE, Principal, Role
 from ketline.service.services import Services
 from ketline.web.rendering import POLICY, render
 

@@ -21,7 +21,7 @@ from ketline.api.requests.credentials import (
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.rates import count_request
 from ketline.api.services import SESSION_KEY, actor_of, origin_of
-from ketline.domain.access import Principal
+from ketline.domain.access.principals import Principal
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing, ServiceUnavailable
 from ketline.service.access.keys import PREFIX, is_key
 from ketline.service.access.refusals import SignInMethod

@@ -21,11 +21,12 @@ from ketline.api.responses.errors import KINDS, PROBLEM_KEY, HTTPProblem
 from ketline.api.services import REFUSED_FORM_KEY, options_of, services_of
 from ketline.api.tasks.stored import not_found
 from ketline.api.tasks.submission import known_spec, submission_of
-from ketline.domain.backend import METHODS
+from ketline.domain.circuits.program_format import ProgramFormat, QirProfile, Target
+from ketline.domain.devices.backend import METHODS
 from ketline.domain.errors import BacklogFull, ExecutionFailed, QuotaExceeded, ServiceUnavailable, TaskNotFound
-from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.spec import ProgramFormat, QirProfile, Target, TaskKind
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.inspection import Drawing, ProgramSource
+from ketline.domain.tasks.kind import TaskKind
 from ketline.web.examples import example, examples
 
 router = APIRouter(include_in_schema=False)

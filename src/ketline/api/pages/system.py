@@ -10,12 +10,12 @@ from ketline.api.pages.history import history_shown, wants_history
 from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import actor_of, options_of, principal_of, services_of
-from ketline.domain.access import Role
-from ketline.domain.dead_letters import DeadLetters
+from ketline.domain.access.principals import Role
+from ketline.domain.attempts.dead_letters import DeadLetters
+from ketline.domain.attempts.worker import LiveWorker
 from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
-from ketline.domain.lists import QueueCounts, TaskStatistics
-from ketline.domain.queues import SIMULATIONS
-from ketline.domain.worker import LiveWorker
+from ketline.domain.tasks.lists import QueueCounts, TaskStatistics
+from ketline.domain.tasks.queues import SIMULATIONS
 from ketline.service.health.dead_letters import CACHE_SECONDS
 from ketline.web.time_series import TimeSeries
 

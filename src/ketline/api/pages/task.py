@@ -24,13 +24,18 @@ from ketline.api.tasks.outputs import outputs_at
 from ketline.api.tasks.results import PointIndex, chosen_points
 from ketline.api.tasks.stored import large_results, not_found, stored_task, with_result
 from ketline.api.tasks.submission import read_trace_context
+from ketline.domain.circuits.program_format import ProgramFormat, Target
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound, TaskNotHeld
-from ketline.domain.observables import observables_at
-from ketline.domain.outputs import gives_counts, states_of
-from ketline.domain.priority import QueuePosition
-from ketline.domain.spec import ExpectationValues, InputValue, ProgramFormat, Target, TaskSpec
-from ketline.domain.sweep import number_of_points, points_of
-from ketline.domain.task import Task, TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.results.observable import ExpectationValues
+from ketline.domain.results.observables import observables_at
+from ketline.domain.results.outputs import gives_counts, states_of
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.inputs import InputValue
+from ketline.domain.tasks.priority import QueuePosition
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.sweep import number_of_points, points_of
+from ketline.domain.tasks.task import Task
 from ketline.web.corrected_counts import CorrectedCounts, corrected_counts
 from ketline.web.derivative_table import derivative_rows
 from ketline.web.highlight import excerpt, listing

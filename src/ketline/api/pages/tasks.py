@@ -13,9 +13,10 @@ from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.tasks.lists import find_tasks
-from ketline.domain.lists import ListedTask, Order
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import FailureCode, TaskStatus
+from ketline.domain.failures import FailureCode
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.lists import ListedTask, Order
 from ketline.schemas.lists import ListParameters
 
 router = APIRouter(include_in_schema=False)

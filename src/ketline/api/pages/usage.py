@@ -10,8 +10,8 @@ from ketline.api.pages.responses import page
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import principal_of
 from ketline.api.usage import usage_of
-from ketline.domain.access import Role
-from ketline.domain.usage import UsageGroup
+from ketline.domain.access.principals import Role
+from ketline.domain.access.usage import UsageGroup
 from ketline.schemas.usage import ALL_PROJECTS, UsageParameters, UsageRowView
 
 router = APIRouter(include_in_schema=False)

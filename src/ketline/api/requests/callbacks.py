@@ -2,7 +2,7 @@
 
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import ApiOptions
-from ketline.domain.callback_url import parse_callback
+from ketline.domain.webhooks.callback_url import parse_callback
 
 
 def require_permitted_callback(url: str | None, options: ApiOptions, path: tuple[str | int, ...] = ()) -> None:

@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from ketline.api.requests.hosts import LOOPBACK, host_name
 from ketline.api.responses.errors import HTTPProblem
-from ketline.domain.access import Principal, ProjectName
+from ketline.domain.access.principals import Principal, ProjectName
 from ketline.domain.errors import ProjectUnknown
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.sessions import is_session

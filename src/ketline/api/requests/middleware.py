@@ -21,9 +21,9 @@ from ketline.api.responses.errors import (
     problem_response,
 )
 from ketline.api.services import TRACE_KEY
-from ketline.domain import metrics as table
-from ketline.ports.metrics import Metrics
-from ketline.ports.tracing import NO_REQUEST, NO_TRACING, RequestTrace, Tracing
+from ketline.domain.operations import metrics as table
+from ketline.ports.operations.metrics import Metrics
+from ketline.ports.operations.tracing import NO_REQUEST, NO_TRACING, RequestTrace, Tracing
 
 CORRELATION_HEADER = "X-Correlation-ID"
 _ACCEPTABLE_ID = re.compile(r"[\x20-\x7e]{1,128}")

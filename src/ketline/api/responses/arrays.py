@@ -12,7 +12,7 @@ from typing import Any, cast
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from ketline.api.responses.formats import write_npy
-from ketline.domain.outputs import COMPLEX, Output, OutputType
+from ketline.domain.results.outputs import COMPLEX, Output, OutputType
 
 NPZ = "application/x-npz"
 # The earliest time that a ZIP file can have: the same outputs make the same bytes.

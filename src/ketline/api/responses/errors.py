@@ -11,10 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
+from ketline.domain.circuits.qpy import VERSIONS
 from ketline.domain.errors import QuotaExceeded, QuotaExhausted
-from ketline.domain.qpy import VERSIONS
-from ketline.domain.task import TaskStatus
-from ketline.schemas.tasks import FieldError, Problem, TaskFailure
+from ketline.domain.status import TaskStatus
+from ketline.schemas.problems import FieldError, Problem
+from ketline.schemas.tasks import TaskFailure
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 CORRELATION_KEY = "ketline.correlation_id"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ketline.api.responses.errors import HTTPProblem
 from ketline.domain.errors import DeviceInvalid
-from ketline.schemas.tasks import FieldError
+from ketline.schemas.problems import FieldError
 
 # A body of a few megabytes can have half a million invalid fields: only this many are listed.
 MOST_LISTED = 20

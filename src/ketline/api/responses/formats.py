@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from struct import pack
 
-from ketline.domain.outcomes import bits_of
+from ketline.domain.results.outcomes import bits_of
 
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
 MEDIA_TYPES = (JSON, CSV, NPY)

@@ -6,8 +6,8 @@ Source: draft-ietf-httpapi-ratelimit-headers-10, sections 3 (`RateLimit-Policy`)
 import math
 
 from ketline.api.responses.errors import HTTPProblem
+from ketline.domain.access.quotas import DAILY
 from ketline.domain.errors import QuotaExceeded, QuotaExhausted
-from ketline.domain.quotas import DAILY
 
 _DAY_SECONDS = 86_400
 # As for a full backlog: tasks end all the time.

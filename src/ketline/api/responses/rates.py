@@ -10,9 +10,9 @@ import math
 from starlette.types import Scope
 
 from ketline.api.responses.errors import RATE_KEY, HTTPProblem
-from ketline.domain.access import Principal
-from ketline.domain.rate_limits import RateDecision, RateUse
-from ketline.ports.rate_limits import RateLimiter
+from ketline.domain.access.principals import Principal
+from ketline.domain.access.rate_limits import RateDecision, RateUse
+from ketline.ports.access.rate_limits import RateLimiter
 
 Fields = tuple[tuple[bytes, bytes], ...]
 

@@ -6,7 +6,7 @@ from ketline.api.openapi import BATCH_BODY, REPLAYED, REPLAYED_HEADERS, SUBMIT_H
 from ketline.api.services import options_of, services_of
 from ketline.api.tasks.submission import read_batch, read_batch_keys, submission_of
 from ketline.api.tasks.views import view_accepted
-from ketline.schemas.tasks import BatchAccepted
+from ketline.schemas.submissions import BatchAccepted
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

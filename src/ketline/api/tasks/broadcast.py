@@ -13,7 +13,7 @@ import structlog
 from fastapi.sse import KEEPALIVE_COMMENT
 
 from ketline.api.tasks.events import PING_SECONDS, write_event
-from ketline.domain.task import TaskLine
+from ketline.domain.tasks.task import TaskLine
 
 log = structlog.get_logger()
 

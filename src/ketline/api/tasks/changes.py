@@ -17,12 +17,14 @@ from ketline.api.tasks.stored import stored_task, task_response
 from ketline.api.tasks.submission import key_of, read_trace_context, require_within_limits
 from ketline.api.tasks.views import view_accepted
 from ketline.domain.errors import TaskEnded, TaskNotEnded, TaskNotFound, TaskNotHeld, TaskNotPending
-from ketline.domain.labels import Labels
-from ketline.domain.lists import Changeable, TaskChange
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.lists import Changeable, TaskChange
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.schemas.lists import ChangeRequest, RerunRequest
-from ketline.schemas.tasks import FieldError, SubmitRequest, TaskAccepted, TaskView
+from ketline.schemas.problems import FieldError
+from ketline.schemas.submissions import SubmitRequest, TaskAccepted
+from ketline.schemas.tasks import TaskView
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

@@ -15,13 +15,14 @@ from ketline.api.responses.representation import negotiated, represented
 from ketline.api.services import services_of
 from ketline.api.tasks.results import parameter_problem
 from ketline.api.tasks.stored import not_found
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import DeviceMismatch, ExecutionFailed, ProgramTooLarge, TaskNotFound
-from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.spec import ProgramFormat
-from ketline.domain.sweep import number_of_points, points_of
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.inspection import Drawing, ProgramSource
+from ketline.domain.tasks.sweep import number_of_points, points_of
 from ketline.schemas.inspection import CircuitQuery
-from ketline.schemas.tasks import BELL, TaskFailure
+from ketline.schemas.tasks import TaskFailure
+from ketline.schemas.types import BELL
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

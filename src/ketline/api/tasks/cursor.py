@@ -6,8 +6,8 @@ from hashlib import sha256
 from uuid import UUID
 
 from ketline.api.responses.errors import HTTPProblem
-from ketline.domain.lists import Position
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.lists import Position
 
 _CHECK_BYTES = 9
 

@@ -16,8 +16,8 @@ from ketline.api.services import services_of
 from ketline.api.tasks.long_poll import APPLIED, APPLIED_HEADERS, PREFER_HEADER, in_time, preferred_wait
 from ketline.api.tasks.submission import read_body
 from ketline.api.tasks.views import view_failure, view_profile
-from ketline.domain.lists import EndedTask, EndedTasks
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.lists import EndedTask, EndedTasks
 from ketline.schemas.tasks import EndedRequest, EndedTasksView, EndedTaskView
 from ketline.service.tasks.watch import Watcher
 

@@ -21,8 +21,9 @@ from ketline.api.tasks.rights_end import can_end, wait_for_end_of_rights
 from ketline.api.tasks.stored import not_found
 from ketline.api.tasks.views import view_change
 from ketline.domain.errors import ServiceUnavailable, TaskNotFound
-from ketline.domain.task import StatusChange, TaskId
-from ketline.ports.repositories import TaskReader
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.task import StatusChange
+from ketline.ports.tasks.repositories import TaskReader
 from ketline.schemas.tasks import StatusEvent
 from ketline.service.tasks.watch import Watch, Watcher
 

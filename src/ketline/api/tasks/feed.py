@@ -15,7 +15,7 @@ from ketline.api.services import principal_of, services_of
 from ketline.api.tasks.broadcast import StreamStart, encode_line
 from ketline.api.tasks.events import EXAMPLE, LARGEST_LINE, reconnect_hint, stream_response
 from ketline.api.tasks.publisher import Broadcasts
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.limits import MAX_TAGS
 from ketline.schemas.labels import Tag

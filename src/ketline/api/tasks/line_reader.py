@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Sequence, Set
 
-from ketline.domain.task import TaskLine
-from ketline.ports.catalogue import TaskCatalogue
+from ketline.domain.tasks.task import TaskLine
+from ketline.ports.tasks.catalogue import TaskCatalogue
 
 LINES_AT_ONCE = 500
 # Ids are given before the commit, so lines may become visible late: by at most this many lines.

@@ -14,10 +14,10 @@ from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import services_of
 from ketline.api.tasks.cursor import read_cursor, write_cursor
 from ketline.api.tasks.views import view_task
-from ketline.domain.access import Owner
-from ketline.domain.claim_stops import Pause
-from ketline.domain.lists import ListedTask, Position, TaskFilter, TaskPart, TaskQuery, TaskStatistics
-from ketline.domain.task import WorkerId
+from ketline.domain.access.principals import Owner
+from ketline.domain.attempts.claim_stops import Pause
+from ketline.domain.ids import WorkerId
+from ketline.domain.tasks.lists import ListedTask, Position, TaskFilter, TaskPart, TaskQuery, TaskStatistics
 from ketline.schemas.lists import ListParameters, QueueCountsView, RateView, StatisticsView, TaskList, TaskSummary
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])

@@ -15,7 +15,8 @@ from ketline.api.services import options_of, services_of
 from ketline.api.tasks.rights_end import can_end, wait_for_end_of_rights
 from ketline.api.tasks.stored import stored_task
 from ketline.domain.errors import CredentialsInvalid
-from ketline.domain.task import Task, TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.task import Task
 from ketline.service.tasks.watch import Watcher
 
 # Source: RFC 7240, section 4.3; a delta-seconds value.

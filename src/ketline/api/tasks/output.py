@@ -12,8 +12,9 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.representation import represented
 from ketline.api.tasks.stored import with_result
 from ketline.api.tasks.views import require_completed
-from ketline.domain.spec import Target
-from ketline.domain.task import Conversion, MediaType, Task
+from ketline.domain.circuits.program_format import Target
+from ketline.domain.results.result import Conversion, MediaType
+from ketline.domain.tasks.task import Task
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

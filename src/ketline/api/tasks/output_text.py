@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ketline.api.responses.arrays import NumberArray, shape_of
 from ketline.api.tasks.results import parameter_problem
-from ketline.domain.outputs import OutputType
+from ketline.domain.results.outputs import OutputType
 
 _OUTPUTS = re.compile(r'"outputs"\s*:\s*')
 _NAMED = re.compile(r'[\s,{]*"([^"]*)"\s*:\s*(?=\{)')

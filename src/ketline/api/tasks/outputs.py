@@ -17,8 +17,8 @@ from ketline.api.tasks.output_text import ChosenText, OutputText, chosen_text
 from ketline.api.tasks.results import PointIndex, parameter_problem
 from ketline.api.tasks.stored import text_response
 from ketline.api.tasks.views import require_completed
-from ketline.domain.outputs import Output, Outputs
-from ketline.domain.task import Task
+from ketline.domain.results.outputs import Output, Outputs
+from ketline.domain.tasks.task import Task
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

@@ -15,8 +15,8 @@ from ketline.api.tasks.broadcast import Broadcast, BroadcastOptions, StreamStart
 from ketline.api.tasks.events import changed_in_time
 from ketline.api.tasks.line_reader import LineReader
 from ketline.domain.errors import ServiceUnavailable
-from ketline.domain.task import TaskLine
-from ketline.ports.catalogue import TaskCatalogue
+from ketline.domain.tasks.task import TaskLine
+from ketline.ports.tasks.catalogue import TaskCatalogue
 from ketline.service.tasks.watch import Watch, Watcher
 
 log = structlog.get_logger()

@@ -15,8 +15,17 @@ from ketline.api.responses.formats import CSV, JSON, MEDIA_TYPES, NPY, write_cou
 from ketline.api.responses.representation import negotiated
 from ketline.api.tasks.stored import EncodedResult, result_response
 from ketline.api.tasks.views import memory_of, outcomes_of
-from ketline.domain.outcomes import Counts, KeyFormat, format_view, merged, most_frequent, register_count, register_view
-from ketline.domain.task import Point, Task
+from ketline.domain.results.outcomes import (
+    Counts,
+    KeyFormat,
+    format_view,
+    merged,
+    most_frequent,
+    register_count,
+    register_view,
+)
+from ketline.domain.results.result import Point
+from ketline.domain.tasks.task import Task
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

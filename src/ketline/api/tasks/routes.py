@@ -34,9 +34,13 @@ from ketline.api.tasks.stored import not_found, stored_task, task_response
 from ketline.api.tasks.submission import read_submission
 from ketline.api.tasks.views import view_accepted, view_task
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
-from ketline.domain.task import Accepted, Submission, Task, TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.submission import Accepted, Submission
+from ketline.domain.tasks.task import Task
 from ketline.schemas.legacy import ResultShape
-from ketline.schemas.tasks import TaskAccepted, TaskView
+from ketline.schemas.submissions import TaskAccepted
+from ketline.schemas.tasks import TaskView
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

@@ -15,8 +15,9 @@ from ketline.api.responses.representation import represented, represented_packed
 from ketline.api.services import services_of
 from ketline.api.tasks.views import view_task
 from ketline.domain.errors import TaskNotFound
-from ketline.domain.priority import QueuePosition
-from ketline.domain.task import Task, TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.priority import QueuePosition
+from ketline.domain.tasks.task import Task
 
 # Size in the database up to which results are read at once; larger ones are read by one request at a time.
 LARGEST_AT_ONCE_BYTES = 256 * 1024

@@ -17,16 +17,20 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions, correlation_id_of, principal_of, services_of, trace_of
 from ketline.api.tasks.task_devices import with_device
-from ketline.domain import qpy
+from ketline.domain.circuits import qpy
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
-from ketline.domain.estimation import shots_for
-from ketline.domain.gradients import requested_gradient
-from ketline.domain.labels import Labels
 from ketline.domain.limits import MAX_JOB_SECONDS, MAX_KEY_CHARACTERS
-from ketline.domain.spec import ProgramFormat, RunOptions, TaskKind, TaskSpec, digest_of
-from ketline.domain.task import IdempotencyKey, Submission
+from ketline.domain.results.estimation import shots_for
+from ketline.domain.results.gradients import requested_gradient
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.spec_fields import digest_of
+from ketline.domain.tasks.submission import IdempotencyKey, Submission
 from ketline.schemas.legacy import LegacyRequest
-from ketline.schemas.tasks import DEFAULT_SHOTS, BatchRequest, FieldError, SubmitRequest
+from ketline.schemas.problems import FieldError
+from ketline.schemas.submissions import DEFAULT_SHOTS, BatchRequest, SubmitRequest
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -8,10 +8,10 @@ from fastapi import Request
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import services_of
-from ketline.domain.device_run import DeviceRun
+from ketline.domain.devices.device_run import DeviceRun
 from ketline.domain.errors import DeviceNotFound
-from ketline.domain.spec import TaskSpec
-from ketline.schemas.tasks import FieldError
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.schemas.problems import FieldError
 
 _FIELD = "device"
 

@@ -8,31 +8,27 @@ from pydantic import JsonValue
 
 from ketline.api.legacy.meta_data import view_meta_data
 from ketline.api.responses.errors import HTTPProblem
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.device_run import Placement
-from ketline.domain.outputs import Outputs
-from ketline.domain.priority import QueuePosition
-from ketline.domain.spec import ProgramFormat, TaskKind
-from ketline.domain.stored_noise import StoredNoise
-from ketline.domain.task import (
-    Accepted,
-    Failure,
-    FailureCode,
-    Point,
-    Profile,
-    RemoteJob,
-    StatusChange,
-    Task,
-    TaskStatus,
-)
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.device_run import Placement
+from ketline.domain.devices.stored_noise import StoredNoise
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.results.outputs import Outputs
+from ketline.domain.results.result import Point, Profile
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.priority import QueuePosition
+from ketline.domain.tasks.remote_job import RemoteJob
+from ketline.domain.tasks.submission import Accepted
+from ketline.domain.tasks.task import StatusChange, Task
 from ketline.schemas.device_runs import PlacementView
 from ketline.schemas.outputs import OutputView
+from ketline.schemas.submissions import TaskAccepted
 from ketline.schemas.tasks import (
     QueueView,
     RegisterView,
     RemoteJobView,
     StatusEntry,
-    TaskAccepted,
     TaskFailure,
     TaskProfile,
     TaskResult,

@@ -14,7 +14,7 @@ from ketline.backends.devices.circuits import (
     shortened,
     terminal,
 )
-from ketline.domain.backend_jobs import BackendDescription, BackendJob
+from ketline.domain.backends.backend_jobs import BackendDescription, BackendJob
 from ketline.domain.errors import BackendFailed, BackendRefused, BackendResultInvalid, BackendUnavailable
 
 # Qiskit's names of gates that Braket has with the same matrix, up to a global phase, and Braket's names of them.

@@ -25,9 +25,9 @@ from qiskit.circuit import (
 )
 from qiskit.circuit.classical import expr
 
-from ketline.domain.backend_jobs import BackendJob
+from ketline.domain.backends.backend_jobs import BackendJob
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import BackendRefused, BackendResultInvalid
-from ketline.domain.spec import ProgramFormat
 
 FORMATS = (ProgramFormat.QPY, ProgramFormat.OPENQASM3)
 _PRIMITIVES = (Barrier, Delay, Measure, Reset, Store)

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from ketline.domain.backend_jobs import BackendDescription, BackendJob, RemoteState
+from ketline.domain.backends.backend_jobs import BackendDescription, BackendJob, RemoteState
 
 
 class LocalDevice(Protocol):

@@ -23,7 +23,7 @@ from ketline.backends.devices.circuits import (
     shortened,
     terminal,
 )
-from ketline.domain.backend_jobs import BackendDescription, BackendJob, RemoteState, RemoteStatus
+from ketline.domain.backends.backend_jobs import BackendDescription, BackendJob, RemoteState, RemoteStatus
 from ketline.domain.errors import (
     BackendAccessDenied,
     BackendFailed,

@@ -11,7 +11,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 
 from ketline.backends.devices.circuits import FORMATS, circuit_of, counts_of, outcome_of, shortened
 from ketline.backends.loading import load
-from ketline.domain.backend_jobs import BackendDescription, BackendJob, RemoteState, RemoteStatus
+from ketline.domain.backends.backend_jobs import BackendDescription, BackendJob, RemoteState, RemoteStatus
 from ketline.domain.errors import (
     BackendFailed,
     BackendJobNotFound,

@@ -20,8 +20,8 @@ from qiskit.qpy.common import QPY_VERSION
 
 from ketline.client.convert.program import ConvertedProgram
 from ketline.client.convert.qiskit_definitions import with_definitions
-from ketline.domain.gates import GATE_TABLE, Origin, gates_from
-from ketline.domain.qpy import VERSIONS
+from ketline.domain.circuits.gates import GATE_TABLE, Origin, gates_from
+from ketline.domain.circuits.qpy import VERSIONS
 
 # The newest version that this Qiskit writes and every Ketline reads; loops over variables need 17 or later.
 _QPY_VERSION = min(QPY_VERSION, VERSIONS[-1])

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from ketline.domain.connections import ConnectionLimit, LimitName, ServerLimits
+from ketline.domain.operations.connections import ConnectionLimit, LimitName, ServerLimits
 
 # The pinned session of a process has the size of its pool in the name; the pool's other sessions have the plain name.
 SESSION_NAME = "ketline"

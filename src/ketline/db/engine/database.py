@@ -12,7 +12,7 @@ from ketline.db.engine.dialect import POSTGRESQL, SQLITE, Dialect
 from ketline.db.engine.postgresql import IDLE_SECONDS, PostgresqlTransactions
 from ketline.db.engine.sqlite import SqliteTransactions
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.ports.metrics import Metrics
+from ketline.ports.operations.metrics import Metrics
 
 T = TypeVar("T")
 Q = TypeVar("Q")

@@ -21,8 +21,8 @@ from ketline.db.engine.connector import SQLALCHEMY_THROUGH_A_POOLER, THROUGH_A_P
 from ketline.db.engine.faults import translated
 from ketline.db.engine.sessions import ServerFull, ServerRoom, Sessions
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.metrics import DATABASE_SESSIONS
-from ketline.ports.metrics import Metrics, NoMetrics, Reading
+from ketline.domain.operations.metrics import DATABASE_SESSIONS
+from ketline.ports.operations.metrics import Metrics, NoMetrics, Reading
 from ketline.service.loop import Loop
 
 T = TypeVar("T")

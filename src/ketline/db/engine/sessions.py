@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
 
-from ketline.domain.metrics import POOL_WAIT
-from ketline.ports.metrics import Metrics, NoMetrics
+from ketline.domain.operations.metrics import POOL_WAIT
+from ketline.ports.operations.metrics import Metrics, NoMetrics
 
 T = TypeVar("T")
 

@@ -17,9 +17,9 @@ from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import LISTED_BY_KIND, LISTED_BY_STATUS, task_labels, tasks
 from ketline.db.schema.visibility import all_of
 from ketline.db.tasks.labels import NAME, TAG
-from ketline.domain.lists import TaskFilter
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.lists import TaskFilter
 
 _HIGHEST = chr(0x10FFFF)
 

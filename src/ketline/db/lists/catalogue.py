@@ -23,13 +23,16 @@ from ketline.db.tasks import queries
 from ketline.db.tasks.rank import queue_position_of
 from ketline.db.tasks.statements import lock_task
 from ketline.db.tasks.submissions import find_accepted
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.audit import Action, Actor, task_record
+from ketline.domain.access.audit import Action, Actor, task_record
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
-from ketline.domain.lists import EndedTasks, Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
-from ketline.domain.priority import QueuePosition
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import EndedTasks, Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
+from ketline.domain.tasks.priority import QueuePosition
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Accepted, IdempotencyKey
+from ketline.domain.tasks.task import TaskLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,9 @@ from ketline.db.tasks.labels import NAME, TAG, labels_of, write_labels
 from ketline.db.tasks.quotas import count_deleted
 from ketline.db.tasks.rank import rank
 from ketline.db.webhooks.messages import make_deliveries_of
-from ketline.domain.access import ProjectName
-from ketline.domain.lists import WHILE_PENDING, Changeable, Order, Position, TaskChange, TaskFilter
-from ketline.domain.task import TaskStatus
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import WHILE_PENDING, Changeable, Order, Position, TaskChange, TaskFilter
 
 _KINDS: Mapping[Changeable, str] = {Changeable.NAME: NAME, Changeable.TAGS: TAG}
 

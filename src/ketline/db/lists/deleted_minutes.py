@@ -13,7 +13,7 @@ from ketline.db.engine.clock import from_now
 from ketline.db.engine.dialect import Dialect, dialect_of
 from ketline.db.lists.minutes import COUNTS, LONGEST, RAN, SECONDS, UNRECORDED_FOR, Figures, ran_seconds, waited_seconds
 from ketline.db.schema.tables import minute_deletions, tasks
-from ketline.domain.history import Minute, minute_of
+from ketline.domain.operations.history import Minute, minute_of
 
 _KEY = ("minute", "project", "queue")
 

@@ -10,9 +10,9 @@ from ketline.db.schema.rows import to_failure, to_profile
 from ketline.db.schema.sizes import stored_size
 from ketline.db.schema.tables import tasks
 from ketline.db.schema.visibility import is_of
-from ketline.domain.access import ProjectName
-from ketline.domain.lists import EndedTask, EndedTasks
-from ketline.domain.task import CorrelationId, TaskId
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.tasks.lists import EndedTask, EndedTasks
 
 
 def find_ended(connection: Connection, project: ProjectName, task_ids: Sequence[TaskId], most_bytes: int) -> EndedTasks:

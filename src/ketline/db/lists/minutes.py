@@ -31,8 +31,8 @@ from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import minute_deletions, minute_figures, minutes, tasks, workers
 from ketline.db.tasks.hold import runnable_since
-from ketline.domain.history import Minute, start_of
-from ketline.domain.task import TaskStatus
+from ketline.domain.operations.history import Minute, start_of
+from ketline.domain.status import TaskStatus
 
 # In the places of a project and of a queue: the whole service, and all queues.
 SERVICE, ALL_QUEUES = "", ""

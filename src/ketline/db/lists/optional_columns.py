@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Text, cast, func, select
 from ketline.db.schema.rows import task_of
 from ketline.db.schema.tables import status_history, tasks
 from ketline.db.tasks.queries import LINE
-from ketline.domain.lists import ListedTask, TaskPart
-from ketline.domain.task import TaskStatus, WorkerId
+from ketline.domain.ids import WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import ListedTask, TaskPart
 
 # Characters of programs and results in one page; a single task may have more.
 MOST_LARGE_CHARACTERS = 8 * 1024 * 1024

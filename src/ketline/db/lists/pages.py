@@ -32,8 +32,8 @@ from ketline.db.lists.access_paths import (
     within,
 )
 from ketline.db.schema.tables import tasks
-from ketline.domain.lists import Order, Position, TaskPart, TaskQuery
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.lists import Order, Position, TaskPart, TaskQuery
 
 # A task ends after it is submitted, unless the clock was set back meanwhile.
 CLOCK_SLACK = timedelta(minutes=1)

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from ketline.db.lists.minutes import ALL_QUEUES, COUNTS, LONGEST, SECONDS, SERVICE
 from ketline.db.schema.tables import minute_figures, minutes
-from ketline.domain.history import History, HistoryPoint, HistoryQuery, Minute
+from ketline.domain.operations.history import History, HistoryPoint, HistoryQuery, Minute
 
 _LEVELS = ("waiting", "processing")
 _MOST = ("most_waiting", "most_processing")

@@ -13,9 +13,9 @@ from ketline.db.schema.statuses import has_status
 from ketline.db.schema.tables import LISTED_BY_STATUS, tasks
 from ketline.db.schema.visibility import all_of, is_of
 from ketline.db.tasks.hold import runnable_since
-from ketline.domain.access import ProjectName
-from ketline.domain.lists import QueueCounts, Rate, TaskStatistics
-from ketline.domain.task import TaskStatus
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import QueueCounts, Rate, TaskStatistics
 
 RATE_MINUTES = (1, 5, 60)
 _RATED = (TaskStatus.COMPLETED, TaskStatus.FAILED)

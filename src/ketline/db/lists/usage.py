@@ -33,10 +33,10 @@ from ketline.db.schema.functions import points_in, utc_day
 from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import tasks, usage_days
 from ketline.db.schema.visibility import all_of, is_of
-from ketline.domain.access import Owner, ProjectName
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import TaskStatus
-from ketline.domain.usage import Usage, UsageGroup, UsageQuery, UsageRow
+from ketline.domain.access.principals import Owner, ProjectName
+from ketline.domain.access.usage import Usage, UsageGroup, UsageQuery, UsageRow
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
 
 # In the primary key of `usage_days` there is no NULL: the owner of tasks without one.
 _NOBODY = ""

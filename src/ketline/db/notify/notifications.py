@@ -20,7 +20,9 @@ from ketline.db.engine.connector import SESSION_ERRORS, Connector
 from ketline.db.engine.database import Database
 from ketline.db.engine.prepared import Prepared
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import Change, TaskId, TaskStatus
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import Change
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()

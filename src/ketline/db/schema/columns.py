@@ -6,9 +6,12 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from ketline.db.schema.rows import RESULT_FIELDS_WITH_VALUES, SUBMITTING
-from ketline.domain.counts import EncodedCounts
-from ketline.domain.outputs import Outputs
-from ketline.domain.task import Failure, Lease, Profile, RemoteJob, RunResult
+from ketline.domain.attempts.claim import Lease
+from ketline.domain.failures import Failure
+from ketline.domain.results.counts import EncodedCounts
+from ketline.domain.results.outputs import Outputs
+from ketline.domain.results.result import Profile, RunResult
+from ketline.domain.tasks.remote_job import RemoteJob
 
 _NONE = timedelta()
 

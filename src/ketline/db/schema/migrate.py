@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from ketline.db.engine.connector import SESSION_ERRORS, SQLALCHEMY_THROUGH_A_POOLER, THROUGH_A_POOLER, Connector
 from ketline.domain.errors import ConfigurationInvalid, DatabaseUnavailable
-from ketline.domain.schema_state import PendingMigration, SchemaState
+from ketline.domain.operations.schema_state import PendingMigration, SchemaState
 
 log = structlog.get_logger()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ketline.domain.quotas import UNLIMITED, ProjectQuotas, Quota, Quotas, Scope
+from ketline.domain.access.quotas import UNLIMITED, ProjectQuotas, Quota, Quotas, Scope
 
 
 def quotas_column(quotas: ProjectQuotas) -> dict[str, dict[str, float]] | None:

@@ -8,33 +8,16 @@ from typing import Any
 from sqlalchemy import Row
 
 from ketline.db.schema.spec import kind_fields, to_labels, to_options, to_spec
-from ketline.domain.access import Owner, ProjectName
-from ketline.domain.device_run import Placement
-from ketline.domain.outputs import Output, Outputs, OutputType
-from ketline.domain.queues import TaskQueue
-from ketline.domain.task import (
-    Claim,
-    Conversion,
-    CorrelationId,
-    Dispatch,
-    Failure,
-    FailureCode,
-    Lease,
-    LeaseToken,
-    MediaType,
-    Point,
-    Profile,
-    ProgramWarning,
-    Reaped,
-    Register,
-    RemoteJob,
-    RemoteStatus,
-    StatusChange,
-    Task,
-    TaskId,
-    WarningCode,
-    WorkerId,
-)
+from ketline.domain.access.principals import Owner, ProjectName
+from ketline.domain.attempts.claim import Claim, Dispatch, Lease, Reaped
+from ketline.domain.devices.device_run import Placement
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import CorrelationId, LeaseToken, TaskId, WorkerId
+from ketline.domain.results.outputs import Output, Outputs, OutputType
+from ketline.domain.results.result import Conversion, MediaType, Point, Profile, ProgramWarning, Register, WarningCode
+from ketline.domain.tasks.queues import TaskQueue
+from ketline.domain.tasks.remote_job import RemoteJob, RemoteStatus
+from ketline.domain.tasks.task import StatusChange, Task
 
 _NONE = timedelta()
 # The fields that a result may have beside expectation values.

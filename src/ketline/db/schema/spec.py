@@ -6,22 +6,17 @@ from typing import Any
 from sqlalchemy import Column, Row
 
 from ketline.db.schema.tables import tasks
-from ketline.domain.device_run import device_run
-from ketline.domain.gradients import requested_gradient
-from ketline.domain.labels import Labels
-from ketline.domain.mitigation import mitigation_of
-from ketline.domain.outputs import requested_output
-from ketline.domain.spec import (
-    SPEC_FIELDS,
-    Method,
-    ProgramFormat,
-    QirProfile,
-    RunOptions,
-    Target,
-    TaskKind,
-    TaskSpec,
-)
-from ketline.domain.stored_noise import stored_noise
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat, QirProfile, Target
+from ketline.domain.devices.device_run import device_run
+from ketline.domain.devices.stored_noise import stored_noise
+from ketline.domain.results.gradients import requested_gradient
+from ketline.domain.results.mitigation import mitigation_of
+from ketline.domain.results.outputs import requested_output
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.labels import Labels
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.spec_fields import SPEC_FIELDS
 
 SPEC_COLUMNS: Sequence[Column[Any]] = [tasks.c[field.column] for field in SPEC_FIELDS]
 

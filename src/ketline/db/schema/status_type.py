@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Enum, literal_column
 
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 
 def status_type() -> Enum:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 
 from ketline.db.schema.status_type import status_constant
 from ketline.db.schema.tables import tasks
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
 
 ENDED = tuple(status for status in TaskStatus if status.terminal)
 

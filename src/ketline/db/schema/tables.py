@@ -26,9 +26,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.status_type import status_constant, status_type
-from ketline.domain.access import DEFAULT_PROJECT, MAX_WEIGHT
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import TaskStatus
+from ketline.domain.access.principals import DEFAULT_PROJECT, MAX_WEIGHT
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
 
 
 def _json_type() -> Any:
@@ -433,7 +433,7 @@ workers = Table(
     Column("drained_at", UtcDateTime),
 )
 
-# The queues of which workers are to claim nothing, see `domain/claim_stops.py`. No claim reads it.
+# The queues of which workers are to claim nothing, see `domain/attempts/claim_stops.py`. No claim reads it.
 claim_pauses = Table(
     "claim_pauses",
     metadata,

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Text, bindparam, literal
 
 from ketline.db.engine.planner_hints import checked, has_value
 from ketline.db.schema.tables import tasks
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 
 
 def is_of(project: ProjectName | None, table: Any = tasks) -> ColumnElement[bool]:

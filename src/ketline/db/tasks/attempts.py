@@ -54,8 +54,10 @@ from ketline.db.tasks.statements import (
     write_line,
 )
 from ketline.db.tasks.turns import Turns
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.task import Claim, Lease, LeaseToken, TaskId, TaskStatus, WorkerId
+from ketline.domain.attempts.claim import Claim, Lease
+from ketline.domain.ids import LeaseToken, TaskId, WorkerId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 
 # How many tasks are looked at beyond those that are to be claimed, since other processes may claim some of them.
 SPARE_CANDIDATES = 32

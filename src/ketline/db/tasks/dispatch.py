@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Select, Update, and_, func, select, update
 from ketline.db.engine.clock import doubling, from_now, later, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.schema.tables import claim_pauses, tasks
-from ketline.domain.queues import TaskQueue
-from ketline.domain.task import TaskStatus
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import TaskQueue
 
 # 64 times the first interval.
 REDISPATCH_DOUBLINGS = 6

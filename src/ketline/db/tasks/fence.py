@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, FromClause, and_
 
 from ketline.db.engine.planner_hints import checked
 from ketline.db.schema.tables import tasks
-from ketline.domain.task import Lease, TaskStatus
+from ketline.domain.attempts.claim import Lease
+from ketline.domain.status import TaskStatus
 
 
 class LeaseColumns(Protocol):

@@ -15,8 +15,8 @@ from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.tables import tasks
 from ketline.db.schema.visibility import is_of
 from ketline.db.tasks.rank import rank
-from ketline.domain.access import ProjectName
-from ketline.domain.task import TaskStatus
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.status import TaskStatus
 
 # The last day that both databases and Python know.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)

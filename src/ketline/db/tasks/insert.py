@@ -35,9 +35,10 @@ from ketline.db.schema.tables import idempotency_keys, status_history, tasks
 from ketline.db.tasks.hold import never_if
 from ketline.db.tasks.labels import insert_labels
 from ketline.db.tasks.rank import rank
-from ketline.domain.queues import queue_of
-from ketline.domain.stored_noise import StoredNoise
-from ketline.domain.task import Submission, TaskStatus
+from ketline.domain.devices.stored_noise import StoredNoise
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import queue_of
+from ketline.domain.tasks.submission import Submission
 
 CREATED = "Task created and queued"
 INSERT_PARAMETERS = BindParameters(

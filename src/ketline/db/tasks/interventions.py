@@ -16,12 +16,16 @@ from ketline.db.schema.columns import attempt_columns
 from ketline.db.schema.tables import tasks, workers
 from ketline.db.tasks.hold import is_held
 from ketline.db.tasks.statements import due_again, ended_on_request, write_line
-from ketline.domain.access import ProjectName
-from ketline.domain.audit import Action, Actor, AuditRecord, task_record
+from ketline.domain.access.audit import Action, Actor, AuditRecord, task_record
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.claim import Lease
+from ketline.domain.attempts.interventions import Requeued
 from ketline.domain.errors import TaskEnded, TaskNotFound, TaskRunning, TaskWaits
-from ketline.domain.interventions import Requeued
-from ketline.domain.task import Change, FailureCode, Lease, TaskId, TaskStatus
-from ketline.ports.notifier import Notifier
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import Change
+from ketline.ports.tasks.notifier import Notifier
 
 REQUEUED = "requeued"
 

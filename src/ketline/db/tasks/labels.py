@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import CTE, Connection, Text, column, func, insert, literal, select, true, union_all
 
 from ketline.db.schema.tables import task_labels
-from ketline.domain.access import ProjectName
-from ketline.domain.labels import Labels
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.tasks.labels import Labels
 
 NAME = "name"
 TAG = "tag"

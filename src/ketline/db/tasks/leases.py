@@ -36,9 +36,11 @@ from ketline.db.tasks.dispatch import REDISPATCH_DOUBLINGS
 from ketline.db.tasks.hold import is_held
 from ketline.db.tasks.retry import delay_seconds_after_expiry, next_state
 from ketline.db.tasks.statements import LEASE_LOST
-from ketline.domain.leases import Expiry, Outage
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.task import FailureCode, Lease, Reaped, TaskStatus
+from ketline.domain.attempts.claim import Lease, Reaped
+from ketline.domain.attempts.leases import Expiry, Outage
+from ketline.domain.attempts.retry import RetryPolicy
+from ketline.domain.failures import FailureCode
+from ketline.domain.status import TaskStatus
 
 DATABASE_OUTAGE = "database_outage"
 # Further leases that end far in the future are examined in the next rounds.

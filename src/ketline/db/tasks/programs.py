@@ -10,11 +10,11 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.spec import format_of
 from ketline.db.schema.tables import tasks
 from ketline.db.schema.visibility import is_of
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.device_run import device_run
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.devices.device_run import device_run
 from ketline.domain.errors import TaskNotFound
-from ketline.domain.inspection import ProgramSource
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.inspection import ProgramSource
 
 _COLUMNS: Sequence[Column[Any]] = [tasks.c.circuit, tasks.c.inputs, tasks.c.program_format, tasks.c.device]
 

@@ -29,7 +29,7 @@ from ketline.db.schema.sizes import stored_size
 from ketline.db.schema.tables import status_history, task_labels, tasks
 from ketline.db.schema.visibility import is_of
 from ketline.db.tasks.labels import TAG
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
 
 # When a line is committed, it is at most this old, and its id is at most this far below the highest visible id.
 LATE_COMMIT_SECONDS = 10.0

@@ -21,11 +21,12 @@ from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import projects, quota_usage, status_history, tasks
 from ketline.db.schema.visibility import all_of
 from ketline.db.tasks.submissions import InsertRequest, find_accepted, find_stored, store_all
-from ketline.domain.access import Owner, ProjectName
-from ketline.domain.quota_checks import require_permitted, require_room, shots_of, start_of_day
-from ketline.domain.quotas import COUNTED, DAILY, UNLIMITED, ProjectQuotas, Quota, Quotas, Scope
-from ketline.domain.spec import TaskKind
-from ketline.domain.task import Accepted, TaskStatus
+from ketline.domain.access.principals import Owner, ProjectName
+from ketline.domain.access.quotas import COUNTED, DAILY, UNLIMITED, ProjectQuotas, Quota, Quotas, Scope
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.quota_checks import require_permitted, require_room, shots_of, start_of_day
+from ketline.domain.tasks.submission import Accepted
 
 # An attempt that ended longer ago is committed: transactions are bounded in time, and by far shorter.
 SETTLED_AFTER = timedelta(seconds=60)

@@ -33,10 +33,11 @@ from ketline.db.engine.planner_hints import checked
 from ketline.db.schema.statuses import has_status
 from ketline.db.schema.tables import tasks, workers
 from ketline.db.schema.visibility import is_of
-from ketline.domain.access import ProjectName
-from ketline.domain.priority import SECONDS_PER_POINT, QueuePosition
-from ketline.domain.queues import CONVERSIONS, SIMULATIONS
-from ketline.domain.task import TaskId, TaskStatus
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.priority import SECONDS_PER_POINT, QueuePosition
+from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS
 
 MOST_COUNTED = 10_000
 RATE_WINDOW = timedelta(minutes=1)

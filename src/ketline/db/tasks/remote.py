@@ -10,8 +10,12 @@ from ketline.db.schema.columns import remote_columns
 from ketline.db.schema.rows import to_remote_job
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.fence import is_held
-from ketline.domain.backend_jobs import ENDED_REMOTELY
-from ketline.domain.task import FailureCode, JobToCancel, Lease, RemoteJob, TaskId, TaskStatus
+from ketline.domain.attempts.claim import Lease
+from ketline.domain.backends.backend_jobs import ENDED_REMOTELY
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.remote_job import JobToCancel, RemoteJob
 
 
 def record_job(lease: Lease, job: RemoteJob | None) -> Update:

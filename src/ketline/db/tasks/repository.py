@@ -31,9 +31,13 @@ from ketline.db.tasks.quotas import check_limited, store_limited
 from ketline.db.tasks.shared_queues import SharedQueues
 from ketline.db.tasks.statements import write_line
 from ketline.db.tasks.submissions import InsertRequest, store, store_all, store_new
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.audit import Action, Actor, task_record
-from ketline.domain.claim_stops import covers
+from ketline.domain.access.audit import Action, Actor, task_record
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.quotas import UNLIMITED, ProjectQuotas
+from ketline.domain.attempts.claim import Claim, Dispatch, Lease, Reaped
+from ketline.domain.attempts.claim_stops import covers
+from ketline.domain.attempts.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.attempts.retry import RetryPolicy
 from ketline.domain.errors import (
     BackendUnavailable,
     LongProgram,
@@ -44,31 +48,15 @@ from ketline.domain.errors import (
     TaskNotFound,
     TaskNotHeld,
 )
-from ketline.domain.leases import NOW, Expiry, LeaseSurvey
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.quotas import UNLIMITED, ProjectQuotas
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.task import (
-    Accepted,
-    Change,
-    Claim,
-    Dispatch,
-    Failure,
-    FailureCode,
-    JobToCancel,
-    Lease,
-    LeaseToken,
-    Reaped,
-    RemoteJob,
-    RunResult,
-    StatusChange,
-    Submission,
-    Task,
-    TaskId,
-    TaskStatus,
-    WorkerId,
-)
-from ketline.ports.notifier import Notifier
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import LeaseToken, TaskId, WorkerId
+from ketline.domain.results.result import RunResult
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.remote_job import JobToCancel, RemoteJob
+from ketline.domain.tasks.submission import Accepted, Submission
+from ketline.domain.tasks.task import Change, StatusChange, Task
+from ketline.ports.tasks.notifier import Notifier
 
 WORKER_STOPPED = "worker_stopped"
 # The notes in the history for each cause of a deferral.

@@ -9,8 +9,9 @@ from sqlalchemy import Column, ColumnElement, Float, case, literal, or_
 
 from ketline.db.engine.clock import doubling, from_now, now
 from ketline.db.schema.tables import tasks
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.task import Failure, FailureCode, TaskStatus
+from ketline.domain.attempts.retry import RetryPolicy
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.status import TaskStatus
 
 
 def delay_seconds(policy: RetryPolicy) -> ColumnElement[float]:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ketline.domain.queues import TaskQueue
-from ketline.domain.task import TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.queues import TaskQueue
 
 # How long claims of a queue begin with the next task in turn, after a message was used for another task than its own.
 MEMORY_SECONDS = 1.0

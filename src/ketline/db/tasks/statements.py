@@ -40,9 +40,11 @@ from ketline.db.tasks.fence import is_attempt_of, is_held
 from ketline.db.tasks.rank import in_queue, overtaken, ready, select_best
 from ketline.db.tasks.retry import delay_seconds, next_state
 from ketline.db.tasks.turns import candidates, running_attempts, turn
-from ketline.domain.access import ProjectName
-from ketline.domain.retry import RetryPolicy
-from ketline.domain.task import Failure, FailureCode, Lease, TaskStatus
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.claim import Lease
+from ketline.domain.attempts.retry import RetryPolicy
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.status import TaskStatus
 
 LEASE_LOST = Failure(
     code=FailureCode.WORKER_LOST,

@@ -16,9 +16,11 @@ from ketline.db.schema.visibility import key_in
 from ketline.db.tasks import insert
 from ketline.db.tasks.labels import labels_of, write_labels
 from ketline.db.tasks.statements import write_line
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
 from ketline.domain.errors import IdempotencyKeyReused
-from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId, TaskStatus
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.submission import Accepted, IdempotencyKey, Submission
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.status_type import status_constant
 from ketline.db.schema.tables import project_shares, projects, tasks
 from ketline.db.tasks.rank import bound_queue, in_queue, ready
-from ketline.domain.access import ProjectName
-from ketline.domain.task import TaskStatus
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.status import TaskStatus
 
 # The seconds that a running attempt counts beside its time: without them a project would take all slots that are
 # free at the same moment.

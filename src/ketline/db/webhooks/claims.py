@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select, tru
 from ketline.db.engine.clock import from_now, now
 from ketline.db.schema.tables import deliveries
 from ketline.db.webhooks.secrets import valid_secrets
-from ketline.domain.access import ProjectName
-from ketline.domain.task import TaskId
-from ketline.domain.webhooks import AttemptLimits, ClaimedDelivery, DeliveryId
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.ids import TaskId
+from ketline.domain.webhooks.deliveries import AttemptLimits, ClaimedDelivery, DeliveryId
 
 # Of each that is claimed, so many are examined: some are for hosts that have enough.
 _CANDIDATES = 4

@@ -27,10 +27,10 @@ from ketline.db.schema.visibility import is_of
 from ketline.db.webhooks.claims import Room, choose, claim_chosen, is_due
 from ketline.db.webhooks.messages import IS_DUE, make_deliveries
 from ketline.db.webhooks.pages import SHOWN, is_in, select_page
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import DeliveryNotFound, TaskNotFound
-from ketline.domain.task import TaskId
-from ketline.domain.webhooks import (
+from ketline.domain.ids import TaskId
+from ketline.domain.webhooks.deliveries import (
     LONGEST_DELIVERY,
     Attempt,
     AttemptLimits,

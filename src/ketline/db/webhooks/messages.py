@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, inser
 
 from ketline.db.engine.clock import from_now, now
 from ketline.db.schema.tables import deliveries, projects, tasks
-from ketline.domain.access import ProjectName
-from ketline.domain.task import TaskId
-from ketline.domain.webhooks import LONGEST_DELIVERY, DeliveryState, EndedMessage
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.ids import TaskId
+from ketline.domain.webhooks.deliveries import LONGEST_DELIVERY, DeliveryState, EndedMessage
 
 # The condition that a task has ended and its delivery is still to be made.
 IS_DUE = and_(tasks.c.callback_due, tasks.c.completed_at.is_not(None))

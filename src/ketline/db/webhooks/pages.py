@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Select, Text, and_, literal, or_, select, 
 
 from ketline.db.schema.tables import deliveries
 from ketline.db.schema.visibility import is_of
-from ketline.domain.access import ProjectName
-from ketline.domain.webhooks import DeliveryId, DeliveryState
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.webhooks.deliveries import DeliveryId, DeliveryState
 
 SHOWN = [column for column in deliveries.c if column.name not in {"host", "body", "give_up_at"}]
 

@@ -12,9 +12,9 @@ from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import dialect_of
 from ketline.db.schema.tables import webhook_secrets
-from ketline.domain.access import ProjectName
-from ketline.domain.audit import Action, Actor, AuditRecord
-from ketline.domain.webhooks import SigningSecret, new_secret
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.webhooks.deliveries import SigningSecret, new_secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@ import json
 import time
 from base64 import b64encode
 
-from ketline.domain.quota_checks import require_qubits
-from ketline.domain.spec import QirProfile, TaskKind, TaskSpec
-from ketline.domain.sweep import first_point
-from ketline.domain.task import Conversion, MediaType, Profile, Register, RunResult
+from ketline.domain.circuits.program_format import QirProfile
+from ketline.domain.results.result import Conversion, MediaType, Profile, Register, RunResult
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.quota_checks import require_qubits
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.sweep import first_point
 from ketline.execution.conversion import convert
 from ketline.execution.conversion.text import too_large
-from ketline.execution.frontend.program import read_as_written
+from ketline.execution.frontend.readers import read_as_written
 from ketline.execution.limits import ExecutionLimits
 
 

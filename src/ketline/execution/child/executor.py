@@ -11,10 +11,10 @@ from ketline.domain.errors import (
     SimulationFailed,
     TimeLimitExceeded,
 )
-from ketline.domain.inspection import Inspection
-from ketline.domain.outputs import gives_counts, states_of
-from ketline.domain.sweep import first_point, number_of_points
-from ketline.domain.task import RunResult
+from ketline.domain.results.outputs import gives_counts, states_of
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.sweep import first_point, number_of_points
 from ketline.execution.child.conversion import convert_program
 from ketline.execution.child.inspection import Planned, inspect_program
 from ketline.execution.child.reader import ProgramReader, observed_by
@@ -27,9 +27,10 @@ from ketline.execution.child.runs.outputs import compute_outputs
 from ketline.execution.child.runs.shifted_gradients import compute_shifted_gradients, is_shifted, planned_shifts
 from ketline.execution.child.soft_time_limit import SoftTimeLimit, Stopwatch, soft_time_limit
 from ketline.execution.child.sweep_inspection import inspect_sweep
-from ketline.execution.circuit.final_state import final_state_of
+from ketline.execution.circuit.observables.final_state import final_state_of
 from ketline.execution.drawing import draw
-from ketline.execution.frontend.program import Program, load_program, read_program
+from ketline.execution.frontend.program import Program, load_program
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, CommandResult, Request, Response
 from ketline.execution.simulators.aer import Simulator

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ketline.domain.errors import ExecutionFailed
-from ketline.domain.inspection import Inspection
-from ketline.domain.quota_checks import require_qubits
-from ketline.domain.spec import TaskSpec
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.quota_checks import require_qubits
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.methods import Choice

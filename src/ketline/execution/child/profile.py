@@ -1,7 +1,7 @@
 """Makes the profile of a task, of the first point of a sweep."""
 
-from ketline.domain.seeds import SEED_SCHEME
-from ketline.domain.task import Profile, Register
+from ketline.domain.results.result import Profile, Register
+from ketline.domain.tasks.seeds import SEED_SCHEME
 from ketline.execution.child.soft_time_limit import Stopwatch
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Differentiated, Expectation, Simulation

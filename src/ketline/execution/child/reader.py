@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
-from ketline.domain.access import ProjectName
-from ketline.domain.spec import InputValue, ProgramFormat
-from ketline.domain.sweep import first_point, number_of_points
-from ketline.execution.circuit import ancillas
-from ketline.execution.circuit.observables import support_of
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.tasks.inputs import InputValue
+from ketline.domain.tasks.sweep import first_point, number_of_points
+from ketline.execution.circuit.observables.aer_instructions import support_of
+from ketline.execution.circuit.passes import ancillas
 from ketline.execution.frontend import scanner
 from ketline.execution.frontend.openqasm2 import refuse_inputs
 from ketline.execution.frontend.program import Observed, Program, load_program, program_reader, with_inputs

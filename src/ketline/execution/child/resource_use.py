@@ -8,7 +8,7 @@ import re
 import time
 from dataclasses import replace
 
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
 from ketline.execution.protocol import Response
 
 # Source: proc_pid_clear_refs(5): resets the peak resident set size to the present one.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from ketline.domain.errors import ProgramTooLarge
-from ketline.domain.outputs import RequestedOutput
-from ketline.execution.circuit.final_state import numbers_in
+from ketline.domain.results.outputs import RequestedOutput
+from ketline.execution.circuit.observables.final_state import numbers_in
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulation
 

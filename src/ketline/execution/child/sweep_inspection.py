@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ketline.domain.errors import ExecutionFailed
-from ketline.domain.inspection import Inspection
-from ketline.domain.observables import observables_at
-from ketline.domain.sweep import points_of
-from ketline.domain.task import Failure
+from ketline.domain.failures import Failure
+from ketline.domain.results.observables import observables_at
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.sweep import points_of
 from ketline.execution.protocol import Request
 
 # Short enough that other programs need not wait: `parent/reader_pool.py` lets them pass one that takes a second.

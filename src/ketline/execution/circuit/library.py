@@ -5,8 +5,8 @@ from typing import Any
 
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
-from ketline.domain.gates import Gate
-from ketline.domain.unitaries import IDENTITY
+from ketline.domain.circuits.gates import Gate
+from ketline.domain.circuits.unitaries import IDENTITY
 
 _INSTANCES: Mapping[str, Any] = get_standard_gate_name_mapping()
 

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from ketline.domain.conversion import ConversionOutput
-from ketline.domain.spec import QirProfile, Target
+from ketline.domain.circuits.program_format import QirProfile, Target
+from ketline.domain.results.conversion import ConversionOutput
 from ketline.execution.conversion import openqasm2, openqasm3, qir, qpy
 from ketline.execution.conversion.flatten import flatten
 from ketline.execution.conversion.openqasm2 import write_openqasm2
 from ketline.execution.conversion.openqasm3 import write_openqasm3
 from ketline.execution.conversion.qpy import write_qpy
-from ketline.execution.frontend.program import ParsedProgram
+from ketline.execution.frontend.parsed_program import ParsedProgram
 from ketline.execution.limits import ExecutionLimits
 
 

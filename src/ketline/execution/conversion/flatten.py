@@ -6,9 +6,10 @@ from typing import Any
 from qiskit.circuit import BreakLoopOp, ContinueLoopOp, ControlFlowOp, Gate, IfElseOp, Store, WhileLoopOp
 
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.task import Register
+from ketline.domain.results.result import Register
 from ketline.execution.circuit.dynamic import is_dynamic, lower_dynamic
-from ketline.execution.circuit.lowering import NO_GATES, rewritten
+from ketline.execution.circuit.passes.inlining import rewritten
+from ketline.execution.circuit.passes.lowered import NO_GATES
 from ketline.execution.conversion.formulas import Bit, Formula, NoFormula, formula_of, formula_of_value
 from ketline.execution.conversion.statements import (
     Apply,
@@ -24,8 +25,9 @@ from ketline.execution.conversion.statements import (
     Reset,
     Statement,
 )
-from ketline.execution.frontend.program import ParsedProgram, place_of_operation
+from ketline.execution.frontend.parsed_program import ParsedProgram
 from ketline.execution.frontend.qpy import library_errors_as_invalid
+from ketline.execution.frontend.readers import place_of_operation
 from ketline.execution.frontend.text import Position
 from ketline.execution.frontend.unroller.values import Measured
 from ketline.execution.limits import ExecutionLimits

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from itertools import chain, count
 
-from ketline.domain.task import ProgramWarning, Register, WarningCode
+from ketline.domain.results.result import ProgramWarning, Register, WarningCode
 
 _LONGEST_NAME = 100
 _MOST_WARNINGS = 20

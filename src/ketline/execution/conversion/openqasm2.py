@@ -8,8 +8,8 @@ Source: A. W. Cross et al., "Open Quantum Assembly Language", arXiv:1707.03429, 
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from ketline.domain.conversion import ConversionOutput
 from ketline.domain.errors import ProgramUnsupported
+from ketline.domain.results.conversion import ConversionOutput
 from ketline.execution.conversion.formulas import Binary, Bit, Equals, Formula, Not
 from ketline.execution.conversion.layout import layout_of
 from ketline.execution.conversion.names import OutputNames

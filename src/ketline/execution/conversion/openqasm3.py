@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ketline.domain.conversion import ConversionOutput
-from ketline.domain.gates import Origin, gates_from
-from ketline.domain.task import Register
+from ketline.domain.circuits.gates import Origin, gates_from
+from ketline.domain.results.conversion import ConversionOutput
+from ketline.domain.results.result import Register
 from ketline.execution.conversion.formulas import Binary, Bit, Equals, Formula, Not
 from ketline.execution.conversion.layout import layout_of
 from ketline.execution.conversion.names import OutputNames

@@ -10,10 +10,10 @@ from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr
 from qiskit.qpy.common import QPY_VERSION
 
-from ketline.domain.conversion import ConversionOutput
-from ketline.domain.gates import GATE_TABLE
-from ketline.domain.qpy import VERSIONS
-from ketline.domain.task import ProgramWarning, WarningCode
+from ketline.domain.circuits.gates import GATE_TABLE
+from ketline.domain.circuits.qpy import VERSIONS
+from ketline.domain.results.conversion import ConversionOutput
+from ketline.domain.results.result import ProgramWarning, WarningCode
 from ketline.execution.conversion.formulas import Binary, Bit, Equals, Formula, Not
 from ketline.execution.conversion.layout import layout_of
 from ketline.execution.conversion.names import OutputNames

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ketline.domain.task import Register
+from ketline.domain.results.result import Register
 
 
 def elements(registers: Sequence[Register], names: Sequence[str]) -> Iterator[str]:

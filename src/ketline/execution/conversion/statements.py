@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ketline.domain.task import Register
+from ketline.domain.results.result import Register
 from ketline.execution.conversion.formulas import Formula
 from ketline.execution.frontend.text import Position
 

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 from qiskit.qasm3 import Exporter, QASM3ExporterError
 
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Drawing
-from ketline.execution.circuit.lowering import AER_GATES, NO_GATES, Lowered, rewritten
+from ketline.domain.tasks.inspection import Drawing
+from ketline.execution.circuit.passes.inlining import rewritten
+from ketline.execution.circuit.passes.lowered import AER_GATES, NO_GATES, Lowered
 from ketline.execution.drawing.layout import arrange
 from ketline.execution.drawing.registers import with_registers
 from ketline.execution.drawing.svg import render
 from ketline.execution.frontend.importer.gates import STANDARD_GATES
-from ketline.execution.frontend.program import ParsedProgram
+from ketline.execution.frontend.parsed_program import ParsedProgram
 from ketline.execution.limits import ExecutionLimits
 
 _FLAT = STANDARD_GATES | NO_GATES | {"barrier", "u"}

@@ -7,7 +7,7 @@ from qiskit.circuit import ParameterExpression
 from qiskit.circuit.classical import expr
 from qiskit.circuit.tools.pi_check import pi_check
 
-from ketline.domain.gates import GATE_TABLE
+from ketline.domain.circuits.gates import GATE_TABLE
 
 _LONGEST = 40
 _LABELS: Mapping[str, str] = {

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ketline.domain.errors import ProgramInvalid
-from ketline.domain.spec import InputValue
-from ketline.execution.circuit.binding import template_of
-from ketline.execution.circuit.light_cone import rebuilt
-from ketline.execution.circuit.lowering import Lowered
+from ketline.domain.tasks.inputs import InputValue
+from ketline.execution.circuit.derivatives.binding import template_of
+from ketline.execution.circuit.passes.light_cone import rebuilt
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.circuit.plain import PlainCircuit
 from ketline.execution.frontend.scanner import Declined
 from ketline.execution.frontend.unroller.inputs import input_value

@@ -13,8 +13,8 @@ from typing import Any
 from openqasm3 import ast
 from qiskit.circuit import QuantumCircuit
 
-from ketline.domain.gates import GATE_TABLE
-from ketline.domain.task import ProgramWarning, WarningCode
+from ketline.domain.circuits.gates import GATE_TABLE
+from ketline.domain.results.result import ProgramWarning, WarningCode
 
 _MOST_WARNINGS = 20
 PHASES_OVER_QISKIT: Mapping[str, Callable[..., Any]] = {

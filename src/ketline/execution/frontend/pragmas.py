@@ -14,7 +14,7 @@ from typing import Any
 
 from openqasm3 import ast
 
-from ketline.domain.task import ProgramWarning, WarningCode
+from ketline.domain.results.result import ProgramWarning, WarningCode
 from ketline.execution.circuit.named_places import NamedPlace
 from ketline.execution.frontend.diagnosis import invalid, unsupported
 

@@ -6,104 +6,41 @@ which the importer does not support. `mistakes` explains what is wrong with a pr
 OpenQASM 2 and QPY have readers of their own.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple
 
-from ketline.domain.device_run import Placement
+from ketline.domain.circuits.program_format import ProgramFormat, format_by_header
+from ketline.domain.devices.device_run import Placement
 from ketline.domain.errors import (
     ExecutionFailed,
-    GradientInvalid,
-    InputMissing,
-    ProgramInvalid,
-    ProgramUnsupported,
 )
-from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
-from ketline.domain.task import ProgramWarning, WarningCode
-from ketline.execution.circuit.dual import Dual
-from ketline.execution.circuit.final_state import FinalState
+from ketline.domain.results.result import ProgramWarning, WarningCode
+from ketline.execution.circuit.derivatives.dual import Dual
 from ketline.execution.circuit.located import LocatedQubits
-from ketline.execution.circuit.lowering import Lowered, keeps_steps, lower, lower_observed, lower_state
-from ketline.execution.circuit.named_places import PLACE, without_places
-from ketline.execution.circuit.observables import Support
-from ketline.execution.circuit.operations import count_with_blocks
-from ketline.execution.circuit.plain import PlainCircuit, plain_of
+from ketline.execution.circuit.observables.aer_instructions import Support
+from ketline.execution.circuit.observables.final_state import FinalState
+from ketline.execution.circuit.passes.lowered import Lowered
+from ketline.execution.circuit.passes.lowering import keeps_steps, lower, lower_observed, lower_state
+from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend import openqasm2, qpy
-from ketline.execution.frontend.braket import Dialect, apply_pragmas, check_dialect, dialect_of, with_all_measured
-from ketline.execution.frontend.diagnosis import fix_identifier_spans, parser_errors
-from ketline.execution.frontend.grammar import parse
-from ketline.execution.frontend.importer.convert import ProgramConverter
 from ketline.execution.frontend.input_angles import lowered_with_inputs
-from ketline.execution.frontend.mistakes import find_mistakes, raise_first, with_error
-from ketline.execution.frontend.phases import phase_warnings
-from ketline.execution.frontend.places import DeclaredNames, PlacedOperations, place_of
-from ketline.execution.frontend.pragmas import remove_directives
+from ketline.execution.frontend.parsed_program import BYTE_ORDER_MARK, QPY, ParsedProgram, Values
+from ketline.execution.frontend.readers import (
+    parsed_of_scanned,
+    read_openqasm2,
+    read_qpy,
+    read_text,
+    with_implied_measurement,
+)
 from ketline.execution.frontend.scanner import Scanned, scan
-from ketline.execution.frontend.text import Position, check_text, with_bit_parameters
-from ketline.execution.frontend.unroller import unroll
+from ketline.execution.frontend.syntax_tree import check_what_never_runs, parse_text, syntax_for_inputs, unroll_tree
 from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
-from ketline.execution.frontend.unroller.values import atom, is_computed
 from ketline.execution.limits import ExecutionLimits
 
-Values = Mapping[str, InputValue]
 # The values that are computed from the final state in place of counts: observables, or outputs; None for counts.
 Observed = Support | FinalState | None
-QPY = "qpy"
-OPENQASM2 = "openqasm2"
 _MOST_NAMED = 8
-# Some editors write it before a text; it is not part of the program.
-_BYTE_ORDER_MARK = "\ufeff"
-_DELAY = "delay"
-_LOST_TIMES = "QPY does not keep the unit of a delay: on a device give it in 'dt', or send OpenQASM 3"
-
-
-class _SyntaxTree(NamedTuple):
-    """A program's syntax tree, without pragmas and annotations, and the warnings about them."""
-
-    text: str
-    root: Any
-    warnings: tuple[ProgramWarning, ...]
-    dialect: Dialect
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedProgram:
-    """The circuit that a front end reads from a program, and the widths of the groups of its bitstrings, in order.
-
-    `names` are the declared names of the groups, None for a group of several single bits. `warnings` are about the
-    text. `outcome` converts an outcome of the circuit's bits, bit k at position k, into one of the program's bits.
-    `parameters` are names that need values, see `with_inputs`. `genuine` distinguishes Qiskit's own operations from
-    others of the same names, if the circuit may have such. `values` are the bits of the groups, in order, each known or
-    `Measured` on the circuit's bits; None if they are the circuit's bits in order. `places` has the statements that
-    wrote the circuit's operations, where the front end records them. `declared` has the names of the text that the
-    circuit and the groups do not have. `measures_all`: by the program's dialect all qubits are measured at the end,
-    which the circuit does not have yet. `angles` have derivatives; parameters of the circuit stand for them.
-    `checked_bits` of the circuit, by index, are those by which `outcome` knows that a program has no result. With
-    `computes_bits`, `outcome` may compute a bit instead of copying one.
-    """
-
-    plain: PlainCircuit
-    groups: tuple[int, ...]
-    names: tuple[str | None, ...]
-    front_end: str
-    outcome: Callable[[int], int] | None = None
-    warnings: Sequence[ProgramWarning] = ()
-    parameters: frozenset[str] = frozenset()
-    genuine: Callable[[Any], bool] | None = None
-    values: Sequence[Any] | None = None
-    places: Sequence[PlacedOperations] = ()
-    declared: DeclaredNames = field(default_factory=DeclaredNames)
-    measures_all: bool = False
-    angles: Mapping[str, Dual] = field(default_factory=dict)
-    checked_bits: frozenset[int] = frozenset()
-    computes_bits: bool = False
-
-    @property
-    def circuit(self) -> Any:
-        """Qiskit's circuit, which is made when it is first read."""
-        return self.plain.circuit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,9 +114,9 @@ def load_program(
     """
     match form or format_by_header(text):
         case ProgramFormat.QPY:
-            parsed = _read_qpy(text, limits)
+            parsed = read_qpy(text, limits)
         case ProgramFormat.OPENQASM2:
-            parsed = _read_openqasm2(text, limits, inputs)
+            parsed = read_openqasm2(text, limits, inputs)
             if observed is None:
                 openqasm2.require_measurement(parsed.circuit)
         case _:
@@ -188,7 +125,7 @@ def load_program(
             program = with_inputs(inputs) if with_inputs and inputs else None
             if program is not None:
                 return program
-            parsed = _read_text(text, limits, inputs, recognise=not noisy)
+            parsed = read_text(text, limits, inputs, recognise=not noisy)
             return _lowered(parsed, limits, observed, noisy=noisy)
     with qpy.library_errors_as_invalid("the circuit cannot be rewritten for the simulators"):
         return _lowered(parsed, limits, observed, noisy=noisy)
@@ -212,15 +149,8 @@ def program_reader(
 def _unrolling_reader(
     text: str, limits: ExecutionLimits, observed: Observed, *, noisy: bool = False
 ) -> Callable[[Values], Program]:
-    syntax = _syntax_for_inputs(text, limits)
-    return lambda inputs: _lowered(_unrolled(syntax, limits, inputs), limits, observed, noisy=noisy)
-
-
-def _syntax_for_inputs(text: str, limits: ExecutionLimits) -> _SyntaxTree:
-    """The syntax tree of a program whose inputs are given later."""
-    syntax = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
-    _check_what_never_runs(syntax, None)
-    return syntax
+    syntax = syntax_for_inputs(text, limits)
+    return lambda inputs: _lowered(unroll_tree(syntax, limits, inputs), limits, observed, noisy=noisy)
 
 
 def _scanned_with_inputs(
@@ -254,7 +184,7 @@ def scanned_with_functions(text: str, limits: ExecutionLimits, observed: Observe
     """
     if isinstance(observed, FinalState):
         return None  # its global phase may depend on the inputs
-    scanned = scan(text.removeprefix(_BYTE_ORDER_MARK), limits, takes_inputs=True)
+    scanned = scan(text.removeprefix(BYTE_ORDER_MARK), limits, takes_inputs=True)
     if scanned is None or not scanned.inputs or scanned.dialect.recognised:
         return None
     steps = scanned.plain.steps
@@ -263,7 +193,7 @@ def scanned_with_functions(text: str, limits: ExecutionLimits, observed: Observe
     if len(set(written)) < len(written) or not keeps_steps(steps):
         return None
     try:
-        return _lowered(_parsed_of(scanned), limits, observed), scanned
+        return _lowered(parsed_of_scanned(scanned), limits, observed), scanned
     except ExecutionFailed:
         return None  # the unroller raises it in the order of its work
 
@@ -280,11 +210,11 @@ def unrolled_with_angles(
         ProgramInvalid, ProgramTooLarge: it cannot be parsed; the function raises the other errors of `load_program`,
             and GradientInvalid.
     """
-    syntax = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
-    _check_what_never_runs(syntax, None)
+    syntax = parse_text(text.removeprefix(BYTE_ORDER_MARK), limits, None)
+    check_what_never_runs(syntax, None)
 
     def read(inputs: Values, differentiated: DifferentiatedInputs) -> tuple[Program, Mapping[str, Dual]]:
-        parsed = _unrolled(syntax, limits, inputs, differentiated)
+        parsed = unroll_tree(syntax, limits, inputs, differentiated)
         with qpy.library_errors_as_invalid("the circuit cannot be rewritten for the simulators"):
             return _lowered(parsed, limits, observed, noisy=noisy), parsed.angles
 
@@ -293,7 +223,7 @@ def unrolled_with_angles(
 
 def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Observed, *, noisy: bool = False) -> Program:
     if observed is None:
-        parsed = _measured(parsed, limits)
+        parsed = with_implied_measurement(parsed, limits)
     plain, genuine = parsed.plain, parsed.genuine
     dephased: frozenset[int] = frozenset()
     warnings = parsed.warnings
@@ -384,375 +314,3 @@ def with_inputs(program: Program, inputs: Values) -> Program:
     else:
         bound = lowered.with_steps(qpy.bind_steps(lowered.template, program.parameters, inputs))
     return replace(program, lowered=bound, parameters=frozenset())
-
-
-def read_program(
-    text: str,
-    limits: ExecutionLimits,
-    inputs: Values | None = None,
-    form: ProgramFormat | None = None,
-) -> ParsedProgram:
-    """Read a program with the first front end that can; `inputs` as for `load_program`.
-
-    Raises:
-        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: no front end can read it.
-    """
-    match form or format_by_header(text):
-        case ProgramFormat.QPY:
-            parsed = _read_qpy(text, limits, as_written=True)
-            parsed = replace(parsed, plain=plain_of(qpy.bind_inputs(parsed.circuit, parsed.parameters, inputs or {})))
-        case ProgramFormat.OPENQASM2:
-            return _read_openqasm2(text, limits, inputs)
-        case _:
-            parsed = _measured(_read_text(text, limits, inputs), limits)
-    return _without_places(parsed)
-
-
-def _without_places(parsed: ParsedProgram) -> ParsedProgram:
-    """The program without named places, which neither drawings nor other languages have."""
-    if all(step[0] != PLACE for step in parsed.plain.steps):
-        return parsed
-    return replace(parsed, plain=plain_of(without_places(parsed.circuit)))
-
-
-def read_as_written(
-    text: str,
-    limits: ExecutionLimits,
-    inputs: Values | None = None,
-    form: ProgramFormat | None = None,
-) -> ParsedProgram:
-    """As `read_program`, but the classical operations of QPY are those of the file.
-
-    Raises:
-        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: no front end can read it.
-    """
-    if (form or format_by_header(text)) is not ProgramFormat.QPY:
-        return read_program(text, limits, inputs, form)
-    circuit = without_places(qpy.read_circuit(text, limits))
-    groups = qpy.bit_groups(circuit)
-    circuit = qpy.bind_inputs(circuit, qpy.parameter_names(circuit), inputs or {})
-    return ParsedProgram(
-        plain_of(circuit),
-        groups.widths,
-        groups.names,
-        QPY,
-        groups.outcome,
-        genuine=qpy.is_genuine,
-        values=_values_of(groups),
-    )
-
-
-def written_reader(
-    text: str, limits: ExecutionLimits, form: ProgramFormat | None = None, *, measured: bool = True
-) -> Callable[[Values], ParsedProgram]:
-    """Parse a program once, and return a function that gives its circuit for values of its inputs, as it is written.
-
-    No gates of the program are recognised as others, so that the same program is the same circuit wherever it is read.
-    It has the program's delays and barriers, and if it is to be `measured` the measurements that its dialect implies.
-
-    Raises:
-        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: no front end can read it; or the function raises them.
-    """
-    match form or format_by_header(text):
-        case ProgramFormat.QPY:
-            parsed = _read_qpy(text, limits)
-            if qpy.has_lost_times(parsed.circuit):
-                raise ProgramUnsupported(_LOST_TIMES)
-            return lambda values: _bound(parsed, values)
-        case ProgramFormat.OPENQASM2:
-            read = cache(lambda: _with_known_times(_read_openqasm2(text, limits, None)))
-            return lambda values: read() if not values else _read_openqasm2(text, limits, values)
-        case _:
-            syntax = cache(lambda: _syntax_for_inputs(text, limits))
-
-            def with_inputs(values: Values) -> ParsedProgram:
-                if values:
-                    parsed = _unrolled(syntax(), limits, values, timed=True)
-                else:
-                    parsed = _read_text(text, limits, {}, recognise=False, timed=True)
-                return _measured(parsed, limits) if measured else parsed
-
-            return with_inputs
-
-
-class OpenProgram(NamedTuple):
-    """A program with angles that depend on inputs as parameters of its circuit, and the number of each by name.
-
-    Numbers of differentiated inputs, and of what depends on them, are dual.
-    """
-
-    parsed: ParsedProgram
-    numbers: Mapping[str, Any]
-
-
-def open_reader(
-    text: str, limits: ExecutionLimits, form: ProgramFormat | None = None
-) -> Callable[[Values, DifferentiatedInputs], OpenProgram]:
-    """As `written_reader`, of circuits with open angles.
-
-    Raises:
-        ProgramInvalid, ProgramTooLarge, GradientInvalid: the program cannot be read, or has no inputs; or the function
-            raises them.
-    """
-    match form or format_by_header(text):
-        case ProgramFormat.QPY:
-            parsed = _read_qpy(text, limits)
-            if qpy.has_lost_times(parsed.circuit):
-                raise ProgramUnsupported(_LOST_TIMES)
-
-            def given(inputs: Values, differentiated: DifferentiatedInputs) -> OpenProgram:
-                values = qpy.numbers_of(parsed.parameters, inputs)
-                numbers = {name: differentiated.dual(name, values[name]) for name in sorted(values)}
-                return OpenProgram(parsed, numbers)
-
-            return given
-        case ProgramFormat.OPENQASM2:
-            raise GradientInvalid("OpenQASM 2 has no inputs to take a gradient by: use OpenQASM 3, or QPY")
-        case _:
-            syntax = _syntax_for_inputs(text, limits)
-
-            def unrolled(inputs: Values, differentiated: DifferentiatedInputs) -> OpenProgram:
-                parsed = _unrolled(syntax, limits, inputs, differentiated, timed=True)
-                return OpenProgram(parsed, parsed.angles)
-
-            return unrolled
-
-
-def _with_known_times(parsed: ParsedProgram) -> ParsedProgram:
-    """Reject delays of OpenQASM 2, whose unit the language leaves open.
-
-    Raises:
-        ProgramUnsupported: there is one.
-    """
-    if count_with_blocks(parsed.plain.steps)["delay"]:
-        raise ProgramUnsupported(
-            "'delay' in OpenQASM 2 has no unit of time: on a device write it in OpenQASM 3, as 'delay[100ns] q;'"
-        )
-    return parsed
-
-
-def _bound(parsed: ParsedProgram, values: Values) -> ParsedProgram:
-    circuit = qpy.bind_inputs(parsed.circuit, parsed.parameters, values)
-    return replace(parsed, plain=plain_of(circuit), parameters=frozenset())
-
-
-def place_of_operation(parsed: ParsedProgram, operation: int, text: str, limits: ExecutionLimits) -> Position | None:
-    """The place of the statement that wrote an operation of a program's circuit, by its index; None if not known.
-
-    `text` is the program. Not all front ends record places: a text may be read again.
-    """
-    text = text.removeprefix(_BYTE_ORDER_MARK)
-    match parsed.front_end:
-        case "scanner":
-            return place_of(_read_with_parser(text, limits, {}).places, operation)
-        case "openqasm2":
-            return openqasm2.place_of_operation(text, operation, limits)
-    return place_of(parsed.places, operation)
-
-
-def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -> ParsedProgram:
-    """Read QPY; with `as_written`, the circuit is not lowered if a drawing can show it as it is."""
-    circuit = qpy.read_circuit(text, limits)
-    groups, parameters = qpy.bit_groups(circuit), qpy.parameter_names(circuit)
-    checked: frozenset[int] = frozenset()
-    if as_written and qpy.is_drawn_as_written(circuit):
-        outcome = groups.outcome
-    else:
-        circuit, own_outcome, checked = qpy.lower_classical(circuit, limits)
-        outcome = _composed(own_outcome, groups.outcome)
-    return ParsedProgram(
-        plain_of(circuit),
-        groups.widths,
-        groups.names,
-        QPY,
-        outcome,
-        parameters=parameters,
-        genuine=qpy.is_genuine,
-        checked_bits=checked,
-        computes_bits=outcome is not groups.outcome,
-    )
-
-
-def _read_openqasm2(text: str, limits: ExecutionLimits, inputs: Values | None) -> ParsedProgram:
-    openqasm2.refuse_inputs(inputs)
-    circuit, defines_gates = openqasm2.read_circuit(text.removeprefix(_BYTE_ORDER_MARK), limits)
-    groups = qpy.bit_groups(circuit)
-    genuine = openqasm2.is_genuine if defines_gates else None
-    return ParsedProgram(
-        plain_of(circuit),
-        groups.widths,
-        groups.names,
-        OPENQASM2,
-        groups.outcome,
-        genuine=genuine,
-        values=_values_of(groups),
-    )
-
-
-def _values_of(groups: qpy.BitGroups) -> Sequence[Any] | None:
-    return None if groups.outcome is None else list(map(atom, groups.bits))
-
-
-def _composed(first: Callable[[int], int] | None, then: Callable[[int], int] | None) -> Callable[[int], int] | None:
-    if first is None or then is None:
-        return first or then
-    return lambda measured: then(first(measured))
-
-
-def _read_text(
-    text: str, limits: ExecutionLimits, inputs: Values | None, *, recognise: bool = True, timed: bool = False
-) -> ParsedProgram:
-    """Read OpenQASM 3; `timed` as for `unroll`. The scanner leaves delays out."""
-    text = text.removeprefix(_BYTE_ORDER_MARK)
-    scans = not inputs and not (timed and _DELAY in text)
-    parsed = _read_with_scanner(text, limits, recognise=recognise) if scans else None
-    return parsed or _read_with_parser(text, limits, inputs or {}, timed=timed)
-
-
-def _read_with_scanner(text: str, limits: ExecutionLimits, *, recognise: bool = True) -> ParsedProgram | None:
-    scanned = scan(text, limits, recognise=recognise)
-    return None if scanned is None else _parsed_of(scanned)
-
-
-def _parsed_of(scanned: Scanned) -> ParsedProgram:
-    return ParsedProgram(
-        scanned.plain,
-        scanned.groups,
-        scanned.names,
-        "scanner",
-        warnings=_dialect_warnings(scanned.dialect),
-        declared=scanned.declared,
-        measures_all=scanned.dialect.measures_all,
-    )
-
-
-def _dialect_warnings(dialect: Dialect) -> tuple[ProgramWarning, ...]:
-    if not dialect.recognised or dialect.certain:
-        return ()
-    message = "the program does not include stdgates.inc: its gates are those of Amazon Braket, which mean the same"
-    return (ProgramWarning(code=WarningCode.BRAKET_DIALECT, message=message),)
-
-
-def _measured(parsed: ParsedProgram, limits: ExecutionLimits) -> ParsedProgram:
-    """A program with a measurement of all qubits at the end, if its dialect has one."""
-    if not parsed.measures_all:
-        return parsed
-    names = set(parsed.declared.qubits.values())
-    circuit = with_all_measured(parsed.circuit, limits, names)
-    message = "the program has no measurement: all qubits are measured at the end, as by Amazon Braket"
-    warning = ProgramWarning(code=WarningCode.BRAKET_DIALECT, message=message)
-    return replace(
-        parsed,
-        plain=plain_of(circuit),
-        groups=(circuit.num_clbits,),
-        names=(circuit.cregs[0].name,),
-        outcome=None,
-        values=None,
-        warnings=(*parsed.warnings, warning),
-        declared=DeclaredNames(parsed.declared.qubits),
-        measures_all=False,
-    )
-
-
-def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values, *, timed: bool = False) -> ParsedProgram:
-    syntax = _parse(text, limits, inputs)
-    try:
-        if not inputs and not syntax.dialect.gates:
-            return _import(syntax, limits, timed=timed)
-    except ProgramUnsupported:
-        pass
-    except ProgramInvalid as error:
-        # If no mistake is found the program may be valid: the unroller supports more than the importer.
-        raise_first(find_mistakes(text, syntax.root, inputs), error)
-    parsed = _unrolled(syntax, limits, inputs, timed=timed)
-    _check_what_never_runs(syntax, inputs)
-    return parsed
-
-
-def _check_what_never_runs(syntax: _SyntaxTree, inputs: Values | None) -> None:
-    """Reject undefined names, also in branches, loops and subroutines that never run."""
-    if mistakes := find_mistakes(syntax.text, syntax.root, inputs):
-        first, *others = mistakes
-        first.others = tuple(others)
-        raise first
-
-
-def _unrolled(
-    syntax: _SyntaxTree,
-    limits: ExecutionLimits,
-    inputs: Values,
-    differentiated: DifferentiatedInputs | None = None,
-    *,
-    timed: bool = False,
-) -> ParsedProgram:
-    with _explained(syntax.text, syntax.root, inputs):
-        unrolled = unroll(syntax.root, limits, inputs, syntax.dialect.gates, differentiated, timed=timed)
-    return ParsedProgram(
-        plain_of(unrolled.circuit),
-        unrolled.groups,
-        unrolled.names,
-        "unroller",
-        unrolled.outcome,
-        syntax.warnings,
-        values=None if unrolled.outcome is None else unrolled.values,
-        places=unrolled.places,
-        declared=unrolled.declared,
-        measures_all=syntax.dialect.measures_all,
-        angles=unrolled.angles,
-        computes_bits=any(map(is_computed, unrolled.values)),
-    )
-
-
-def _parse(text: str, limits: ExecutionLimits, inputs: Values | None) -> _SyntaxTree:
-    """Parse a text; `inputs` are None if their values are given later."""
-    check_text(text, limits)
-    text = with_bit_parameters(text)
-    try:
-        with parser_errors(text):
-            tree = parse(text)
-            fix_identifier_spans(tree, text)
-    except ProgramInvalid as error:
-        raise_first(find_mistakes(text, None, inputs), error)
-        raise
-    with _explained(text, tree, inputs):
-        dialect = dialect_of(tree, pragmas=apply_pragmas(tree))
-        check_dialect(tree, dialect)
-        phases = () if dialect.recognised else phase_warnings(tree)
-        warnings = _in_order(*remove_directives(tree), *phases, *_dialect_warnings(dialect))
-        return _SyntaxTree(text, tree, warnings, dialect)
-
-
-def _in_order(*warnings: ProgramWarning) -> tuple[ProgramWarning, ...]:
-    return tuple(sorted(warnings, key=lambda one: (one.line or 0, one.column or 0)))
-
-
-@contextmanager
-def _explained(text: str, tree: Any, inputs: Values | None) -> Iterator[None]:
-    """Replace the error of a front end by all mistakes of the program, the first mistake first.
-
-    Each front end stops at the first mistake in its own order of work.
-    """
-    try:
-        yield
-    except (ProgramInvalid, ProgramUnsupported, InputMissing) as error:
-        raise_first(with_error(find_mistakes(text, tree, inputs), error), error)
-        raise
-
-
-def _read_with_importer(text: str, limits: ExecutionLimits) -> ParsedProgram:
-    return _import(_parse(text, limits, {}), limits)
-
-
-def _import(syntax: _SyntaxTree, limits: ExecutionLimits, *, timed: bool = False) -> ParsedProgram:
-    converter = ProgramConverter(limits, timed=timed)
-    circuit = converter.circuit_of(syntax.root)
-    names = tuple(converter.group_names)
-    return ParsedProgram(
-        plain_of(circuit),
-        tuple(converter.groups),
-        names,
-        "importer",
-        warnings=syntax.warnings,
-        places=converter.places,
-        declared=converter.declared,
-    )

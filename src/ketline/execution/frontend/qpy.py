@@ -31,6 +31,7 @@ from qiskit.circuit.library import UnitaryGate
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info.operators.predicates import is_unitary_matrix
 
+from ketline.domain.circuits.qpy import decoded
 from ketline.domain.errors import (
     ExecutionFailed,
     OutputsInvalid,
@@ -40,13 +41,12 @@ from ketline.domain.errors import (
     QpyInvalid,
     QpyVersionUnsupported,
 )
-from ketline.domain.qpy import decoded
-from ketline.domain.spec import InputValue
-from ketline.execution.circuit.binding import StepTemplate
+from ketline.domain.tasks.inputs import InputValue
+from ketline.execution.circuit.derivatives.binding import StepTemplate
 from ketline.execution.circuit.dynamic import is_dynamic, lower_dynamic
 from ketline.execution.circuit.named_places import NamedPlace
 from ketline.execution.circuit.operations import Step
-from ketline.execution.circuit.synthesis import incomplete
+from ketline.execution.circuit.passes.synthesis import incomplete
 from ketline.execution.limits import ExecutionLimits
 
 _OWN_MODULES = (

@@ -3,19 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ketline.domain.circuits.program_format import ProgramFormat, format_by_header
 from ketline.domain.errors import GradientInvalid, ProgramInvalid
-from ketline.domain.spec import ProgramFormat, format_by_header
-from ketline.execution.circuit.observables import Support
-from ketline.execution.circuit.slopes import SlopedSteps, StepFormulas, expression_formula
+from ketline.execution.circuit.derivatives.slopes import SlopedSteps, StepFormulas, expression_formula
+from ketline.execution.circuit.observables.aer_instructions import Support
 from ketline.execution.frontend import qpy
 from ketline.execution.frontend.input_angles import number_of
-from ketline.execution.frontend.program import (
-    Program,
-    Values,
-    load_program,
-    scanned_with_functions,
-    unrolled_with_angles,
-)
+from ketline.execution.frontend.parsed_program import Values
+from ketline.execution.frontend.program import Program, load_program, scanned_with_functions, unrolled_with_angles
 from ketline.execution.frontend.scanner import Declined, differentiated
 from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
 from ketline.execution.limits import ExecutionLimits

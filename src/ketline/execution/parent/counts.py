@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ketline.domain import metrics as table
 from ketline.domain.errors import MemoryLimitExceeded, SimulatorNotStarted, TimeLimitExceeded
+from ketline.domain.operations import metrics as table
 from ketline.execution.parent.process import SimulatorProcess
-from ketline.ports.metrics import Metrics, NoMetrics, Reading
+from ketline.ports.operations.metrics import Metrics, NoMetrics, Reading
 
 NOT_STARTED = "not_started"
 

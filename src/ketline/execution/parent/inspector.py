@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import structlog
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import ServiceUnavailable, SimulatorDied
-from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.spec import TaskSpec
+from ketline.domain.tasks.inspection import Drawing, Inspection, ProgramSource
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.counts import SimulatorCounts
 from ketline.execution.parent.reader_pool import Checkout, ReaderPool

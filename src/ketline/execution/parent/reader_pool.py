@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
 
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
 from ketline.domain.errors import InspectorBusy
 
 R = TypeVar("R")

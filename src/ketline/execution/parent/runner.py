@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import structlog
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import (
     ExecutionFailed,
     MachineBusy,
@@ -25,9 +25,10 @@ from ketline.domain.errors import (
     SimulatorNotStarted,
     TimeLimitExceeded,
 )
-from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.spec import RunOptions, TaskKind, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inspection import Drawing, Inspection, ProgramSource
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.channel import Channel, ChannelClosed
@@ -46,7 +47,7 @@ from ketline.execution.protocol import (
     encode_request,
     is_admission_request,
 )
-from ketline.ports.runner import CircuitRunner
+from ketline.ports.tasks.runner import CircuitRunner
 
 CHILD = (sys.executable, "-P", "-m", "ketline.simulator")
 # Room for the profile and for the JSON around the counts.

@@ -4,15 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ketline.domain.backend import Engine
-from ketline.domain.device import Device
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import Engine
+from ketline.domain.devices.device import Device
+from ketline.domain.devices.noise_layers import Noise
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge
-from ketline.domain.outputs import RequestedOutput, states_of
-from ketline.domain.seeds import fresh_seed
-from ketline.domain.spec import Method, Noise, Observable, RunOptions
-from ketline.execution.circuit.lowering import Lowered
-from ketline.execution.circuit.pauli_sums import PauliSums
-from ketline.execution.circuit.slopes import SlopedSteps
+from ketline.domain.results.observable import Observable
+from ketline.domain.results.outputs import RequestedOutput, states_of
+from ketline.domain.tasks.seeds import fresh_seed
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.derivatives.slopes import SlopedSteps
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.channels import NoiseModel, NoiseModels

@@ -6,7 +6,7 @@ The model knows the state's size, the operations, the number of shots and the en
 the machine: how far it was off on one is in specs/validate.md.
 """
 
-from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.methods import Choice
 

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveStatevector, SaveUnitary
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import MemoryLimitExceeded, SimulationFailed
-from ketline.domain.seeds import derived_seed
-from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.observables import saved_state, saved_values, saving_circuit
+from ketline.domain.tasks.seeds import derived_seed
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.observables.aer_instructions import saved_state, saved_values, saving_circuit
 from ketline.execution.circuit.saving import SavingCircuit
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits

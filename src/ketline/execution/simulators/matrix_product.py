@@ -14,7 +14,7 @@ import numpy as np
 
 from ketline.domain.errors import SimulationFailed
 from ketline.execution.circuit.operations import matrix_of
-from ketline.execution.circuit.routing import Block
+from ketline.execution.circuit.passes.routing import Block
 
 BYTES_PER_NUMBER = 16
 # Schmidt values below this part of the largest are rounding errors.

@@ -1,7 +1,7 @@
 """Whether a state fits into the memory, known before anything is allocated; the methods check it."""
 
 from ketline.domain.errors import ProgramTooLarge
-from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.simulators.sizes import readable
 
 BYTES_PER_AMPLITUDE = 16

@@ -5,9 +5,9 @@ For the child process only.
 
 from collections.abc import Callable
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import MachineBusy
-from ketline.domain.spec import Method
-from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.durations import simulating_seconds
 from ketline.execution.simulators.methods import SIMULATION_METHODS, Choice

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ketline.domain.seeds import derived_seed
-from ketline.domain.spec import RunOptions
+from ketline.domain.tasks.seeds import derived_seed
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.simulators.bitstrings import MANY_OUTCOMES, Counted, KeyFormat, counts_of
 from ketline.execution.simulators.states.pure_state import PureState, StateSampler
 from ketline.execution.simulators.states.totals import totals_of

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ketline.domain.backend import Engine
-from ketline.execution.circuit.lowering import Lowered
+from ketline.domain.devices.backend import Engine
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.simulators.costs import FIXED
 from ketline.execution.simulators.sampling import draws_exactly
 

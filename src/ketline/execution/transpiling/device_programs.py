@@ -7,43 +7,32 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from ketline.domain.access import ProjectName
-from ketline.domain.device import Device, device_from_json
-from ketline.domain.device_run import DeviceRun
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.device import Device, device_from_json
+from ketline.domain.devices.device_run import DeviceRun
 from ketline.domain.errors import DeviceMismatch
-from ketline.domain.outputs import states_of
-from ketline.domain.spec import InputValue, ProgramFormat, TaskSpec
-from ketline.domain.sweep import first_point
-from ketline.execution.circuit.final_state import FinalState, final_state_of
+from ketline.domain.results.outputs import states_of
+from ketline.domain.tasks.inputs import InputValue
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.sweep import first_point
+from ketline.execution.circuit.derivatives.slopes import StepFormulas, expression_formula
 from ketline.execution.circuit.idling import with_idling
 from ketline.execution.circuit.located import LocatedQubits
-from ketline.execution.circuit.lowering import (
-    AER_GATES,
-    NO_GATES,
-    lower,
-    lower_observed,
-    lower_state,
-    places_of,
-    rewritten,
-    rewritten_with_places,
-)
-from ketline.execution.circuit.observables import Support
+from ketline.execution.circuit.observables.aer_instructions import Support
+from ketline.execution.circuit.observables.final_state import FinalState, final_state_of
 from ketline.execution.circuit.operations import NO_EFFECT
+from ketline.execution.circuit.passes.inlining import rewritten, rewritten_with_places
+from ketline.execution.circuit.passes.lowered import AER_GATES, NO_GATES
+from ketline.execution.circuit.passes.lowering import lower, lower_observed, lower_state, places_of
 from ketline.execution.circuit.plain import plain_of
-from ketline.execution.circuit.slopes import StepFormulas, expression_formula
 from ketline.execution.frontend import qpy
-from ketline.execution.frontend.program import (
-    QPY,
-    Observed,
-    ParsedProgram,
-    Program,
-    on_device,
-    open_reader,
-    written_reader,
-)
+from ketline.execution.frontend.parsed_program import QPY, ParsedProgram
+from ketline.execution.frontend.program import Observed, Program, on_device
 from ketline.execution.frontend.sloped_programs import SlopedProgram, SlopedReader
 from ketline.execution.frontend.text import names_physical_qubits
 from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
+from ketline.execution.frontend.written_circuits import open_reader, written_reader
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.transpiling.marking import marked, states_on, unmarked
 from ketline.execution.transpiling.transpiler import Transpiled, Transpiler

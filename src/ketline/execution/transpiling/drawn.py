@@ -5,7 +5,7 @@ from dataclasses import replace
 from qiskit.circuit import QuantumCircuit, QuantumRegister
 
 from ketline.execution.circuit.plain import plain_of
-from ketline.execution.frontend.program import ParsedProgram
+from ketline.execution.frontend.parsed_program import ParsedProgram
 from ketline.execution.transpiling.device_programs import PlacedProgram
 from ketline.execution.transpiling.transpiler import operations_in
 

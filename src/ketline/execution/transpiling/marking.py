@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from qiskit.circuit import Barrier
 
 from ketline.execution.circuit.bit_use import without_final_measurements
-from ketline.execution.circuit.final_state import FinalState
 from ketline.execution.circuit.named_places import PLACE, NamedPlace
+from ketline.execution.circuit.observables.final_state import FinalState
 from ketline.execution.circuit.operations import instructions_of, steps_of
 
 _PREFIX = "ketline place "

@@ -10,7 +10,7 @@ from qiskit.exceptions import QiskitError
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import BasisTranslator, Optimize1qGatesDecomposition
 
-from ketline.domain.device import Device
+from ketline.domain.devices.device import Device
 from ketline.domain.errors import DeviceMismatch
 
 _KEPT = 4096

@@ -12,11 +12,11 @@ from qiskit.exceptions import QiskitError
 from qiskit.transpiler import generate_preset_pass_manager
 
 from ketline.device_target import target_of_device
-from ketline.domain.device import Device
-from ketline.domain.device_run import DeviceRun, Placement
+from ketline.domain.devices.device import Device
+from ketline.domain.devices.device_run import DeviceRun, Placement
 from ketline.domain.errors import DeviceMismatch
-from ketline.execution.circuit.lowering import NO_GATES
 from ketline.execution.circuit.operations import LOOPS_AND_BRANCHES, NO_EFFECT
+from ketline.execution.circuit.passes.lowered import NO_GATES
 from ketline.execution.transpiling.native_gates import NativeGateWriter
 from ketline.execution.transpiling.plugins import use_own_plugins
 

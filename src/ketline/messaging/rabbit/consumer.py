@@ -8,7 +8,7 @@ from typing import Self
 
 import structlog
 
-from ketline.domain.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 from ketline.messaging.queue_names import DEFAULT_QUEUE_NAME, QueueNames
 from ketline.messaging.rabbit.link import Link, LinkTiming
 from ketline.messaging.rabbit.session import BROKER_ERRORS

@@ -8,7 +8,7 @@ from typing import Any
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
-from ketline.domain.dead_letters import DeadLetter, DeadLetters
+from ketline.domain.attempts.dead_letters import DeadLetter, DeadLetters
 from ketline.domain.errors import QueueUnavailable
 from ketline.messaging import message
 from ketline.messaging.rabbit.link import Link

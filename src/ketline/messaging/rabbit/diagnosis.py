@@ -6,7 +6,7 @@ from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from ketline.domain.errors import QueueUnavailable
-from ketline.domain.queues import TaskQueue
+from ketline.domain.tasks.queues import TaskQueue
 from ketline.messaging.queue_names import QueueNames
 from ketline.messaging.rabbit.link import broker_url
 from ketline.messaging.rabbit.session import BROKER_ERRORS, open_connection

@@ -14,9 +14,9 @@ from aio_pika.exceptions import DeliveryError, PublishError
 from aiormq.channel import Channel
 from pamqp.commands import Basic
 
+from ketline.domain.attempts.claim import Dispatch
 from ketline.domain.errors import PublishFailed, QueueUnavailable
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.task import Dispatch
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 from ketline.messaging import message
 from ketline.messaging.queue_names import DEFAULT_QUEUE_NAME, QueueNames
 from ketline.messaging.rabbit.confirmed_writes import ConfirmedWrites

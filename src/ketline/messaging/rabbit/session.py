@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity
 from yarl import URL
 
-from ketline.domain.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 from ketline.messaging.supervision import bounded
 from ketline.messaging.topology import Topology
 

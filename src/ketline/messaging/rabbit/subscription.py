@@ -11,8 +11,9 @@ import structlog
 from aio_pika.abc import AbstractQueue
 from aiormq.abc import DeliveredMessage
 
-from ketline.domain.queues import TaskQueue
-from ketline.domain.task import CorrelationId, Dispatch, TaskId
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.tasks.queues import TaskQueue
 from ketline.messaging import message
 from ketline.messaging.rabbit.session import Session, close_quietly
 from ketline.messaging.supervision import bounded

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from ketline.domain.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 from ketline.messaging.queue_names import DEFAULT_QUEUE_NAME, QueueNames
 from ketline.messaging.redis.connection import RedisTiming
 from ketline.messaging.redis.link import RedisLink

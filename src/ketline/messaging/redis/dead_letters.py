@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from ketline.domain.dead_letters import DeadLetter, DeadLetters
+from ketline.domain.attempts.dead_letters import DeadLetter, DeadLetters
 from ketline.domain.errors import QueueUnavailable
 from ketline.messaging import message
 from ketline.messaging.queue_names import QueueNames

@@ -6,7 +6,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from ketline.domain.errors import QueueUnavailable
-from ketline.domain.queues import TaskQueue
+from ketline.domain.tasks.queues import TaskQueue
 from ketline.messaging.queue_names import QueueNames
 from ketline.messaging.redis.connection import BROKER_ERRORS, RedisAddress
 from ketline.service.diagnosis.servers import QueueFacts

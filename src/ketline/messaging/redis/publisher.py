@@ -6,9 +6,9 @@
 from types import TracebackType
 from typing import Self
 
+from ketline.domain.attempts.claim import Dispatch
 from ketline.domain.errors import PublishFailed, QueueTlsFailed, QueueUnavailable
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.task import Dispatch
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 from ketline.messaging import message
 from ketline.messaging.queue_names import DEFAULT_QUEUE_NAME, QueueNames
 from ketline.messaging.redis.connection import RedisAddress, reason

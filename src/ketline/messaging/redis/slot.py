@@ -5,7 +5,8 @@ from contextlib import suppress
 
 import structlog
 
-from ketline.domain.task import CorrelationId, Dispatch, TaskId
+from ketline.domain.attempts.claim import Dispatch
+from ketline.domain.ids import CorrelationId, TaskId
 from ketline.messaging import message
 from ketline.messaging.redis.connection import BROKER_ERRORS
 from ketline.messaging.redis.link import RedisLink

@@ -6,7 +6,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from ketline.domain.task import Dispatch
+from ketline.domain.attempts.claim import Dispatch
 from ketline.messaging import message
 from ketline.messaging.redis import scripts
 from ketline.messaging.redis.connection import milliseconds

@@ -10,7 +10,7 @@ from typing import Any
 from qiskit.result import Result
 
 from ketline.client.models import Task
-from ketline.domain.seeds import point_seed
+from ketline.domain.tasks.seeds import point_seed
 from ketline.qiskit.results.cells import stored_with
 from ketline.qiskit.results.experiments import Experiment, Outcomes, experiment_result
 from ketline.qiskit.results.stored_jobs import entry_of, experiments_as_json, experiments_of

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from qiskit.primitives import BitArray, DataBin, PrimitiveResult, SamplerPubResult
 
-from ketline.domain.seeds import derived_seed
+from ketline.domain.tasks.seeds import derived_seed
 from ketline.qiskit.results.cells import Cell, cells_of, ranges_of, stored_with
 from ketline.qiskit.results.experiments import Experiment
 from ketline.qiskit.results.stored_jobs import entry_of, experiments_as_json, experiments_of

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from ketline.domain.access import Principal
+from ketline.domain.access.principals import Principal
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
-from ketline.ports.access import TokenVerifier
+from ketline.ports.access.access import TokenVerifier
 from ketline.ports.clock import Clock
 
 # A revoked key is refused after at most this time, and a request that uses it then.

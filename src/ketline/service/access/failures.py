@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from ketline.domain.rate_limits import RateLimit, RateUse
+from ketline.domain.access.rate_limits import RateLimit, RateUse
 from ketline.ports.clock import Clock
 
 # If there are more, the address whose last failure is the oldest is removed.

@@ -14,10 +14,10 @@ from hmac import compare_digest
 
 import structlog
 
-from ketline.domain.access import ApiKey, Owner, Principal, ProjectName, Role
-from ketline.domain.audit import Actor
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.principals import ApiKey, Owner, Principal, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid, KeyUnknown, ServiceUnavailable
-from ketline.ports.access import KeyStore
+from ketline.ports.access.access import KeyStore
 from ketline.ports.clock import Clock
 
 log = structlog.get_logger()

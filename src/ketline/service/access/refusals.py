@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ketline.domain import metrics as table
-from ketline.domain.audit import Action, Actor, AuditRecord
+from ketline.domain.access.audit import Action, Actor, AuditRecord
 from ketline.domain.errors import ServiceUnavailable
-from ketline.ports.audit import AuditLog
+from ketline.domain.operations import metrics as table
+from ketline.ports.access.audit import AuditLog
 from ketline.ports.clock import Clock
-from ketline.ports.metrics import Metrics, NoMetrics
+from ketline.ports.operations.metrics import Metrics, NoMetrics
 from ketline.service.loop import Loop
 
 INTERVAL_SECONDS = 60.0

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 
-from ketline.domain.access import Principal
-from ketline.domain.audit import Actor
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.groups import GroupRights, memberships
+from ketline.domain.access.principals import Principal
 from ketline.domain.errors import CredentialsInvalid
-from ketline.domain.groups import GroupRights, memberships
-from ketline.ports.access import SessionStore
+from ketline.ports.access.access import SessionStore
 
 PREFIX = "kts_"
 _TOKEN = re.compile(rf"{PREFIX}[0-9a-f]{{64}}")

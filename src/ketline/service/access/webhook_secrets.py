@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ketline.domain.access import ProjectName
-from ketline.domain.audit import Actor
-from ketline.domain.webhooks import SigningSecret, new_secret
-from ketline.ports.access import ProjectStore
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.webhooks.deliveries import SigningSecret, new_secret
+from ketline.ports.access.access import ProjectStore
 from ketline.ports.webhooks import SecretStore
 
 

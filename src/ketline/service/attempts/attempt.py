@@ -12,18 +12,22 @@ from typing import TypeVar
 
 import structlog
 
-from ketline.domain import metrics as table
-from ketline.domain.access import ProjectName
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.attempts.claim import Claim, Lease
+from ketline.domain.devices.stored_noise import StoredNoise
 from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy, SimulatorNotStarted
-from ketline.domain.queues import SIMULATIONS, TaskQueue
-from ketline.domain.spec import TaskSpec
-from ketline.domain.stored_noise import StoredNoise
-from ketline.domain.task import Claim, FailureCode, Lease, RunResult, TaskId, TaskStatus, WorkerId
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import TaskId, WorkerId
+from ketline.domain.operations import metrics as table
+from ketline.domain.results.result import RunResult
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.ports.clock import Clock
-from ketline.ports.metrics import Metrics, NoMetrics
-from ketline.ports.repositories import TaskAttempts
-from ketline.ports.runner import CircuitRunner
-from ketline.ports.tracing import NO_ATTEMPT, NO_TRACING, AttemptTrace, Step, Tracing
+from ketline.ports.operations.metrics import Metrics, NoMetrics
+from ketline.ports.operations.tracing import NO_ATTEMPT, NO_TRACING, AttemptTrace, Step, Tracing
+from ketline.ports.tasks.repositories import TaskAttempts
+from ketline.ports.tasks.runner import CircuitRunner
 from ketline.service.attempts.deferrals import Deferrals
 from ketline.service.task_devices import DeviceTexts
 from ketline.service.task_noise import TaskNoise

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import structlog
 
+from ketline.domain.attempts.claim import Lease
 from ketline.domain.errors import DatabaseUnavailable, LongProgram, MachineBusy
-from ketline.domain.task import Lease, TaskId
+from ketline.domain.ids import TaskId
 from ketline.ports.clock import Clock
-from ketline.ports.repositories import DeferredTasks
+from ketline.ports.tasks.repositories import DeferredTasks
 
 log = structlog.get_logger()
 

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import structlog
 
-from ketline.domain import metrics as table
-from ketline.domain.backend_jobs import (
+from ketline.domain.attempts.claim import Claim
+from ketline.domain.backends.backend_jobs import (
     BackendDescription,
     BackendJob,
     ClientToken,
@@ -31,21 +31,16 @@ from ketline.domain.errors import (
     ExecutionFailed,
     MachineBusy,
 )
-from ketline.domain.task import (
-    Claim,
-    Failure,
-    FailureCode,
-    Profile,
-    RemoteJob,
-    RemoteStatus,
-    RunResult,
-    TaskId,
-    TaskStatus,
-)
+from ketline.domain.failures import Failure, FailureCode
+from ketline.domain.ids import TaskId
+from ketline.domain.operations import metrics as table
+from ketline.domain.results.result import Profile, RunResult
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.remote_job import RemoteJob, RemoteStatus
 from ketline.ports.backends import BackendAdapter
-from ketline.ports.repositories import RemoteAttempts
-from ketline.ports.runner import CircuitRunner
-from ketline.ports.tracing import NO_ATTEMPT, AttemptTrace, Step
+from ketline.ports.operations.tracing import NO_ATTEMPT, AttemptTrace, Step
+from ketline.ports.tasks.repositories import RemoteAttempts
+from ketline.ports.tasks.runner import CircuitRunner
 from ketline.service.attempts.attempt import LeaseKeeper, LeaseLost, ProcessTask
 from ketline.service.attempts.backend_calls import BackendCalls, BackendTiming
 from ketline.service.attempts.job_program import write_job

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from ketline.domain.backend_jobs import BackendDescription, BackendJob
-from ketline.domain.spec import Target, TaskKind
-from ketline.domain.task import Claim, Profile
-from ketline.ports.runner import CircuitRunner
+from ketline.domain.attempts.claim import Claim
+from ketline.domain.backends.backend_jobs import BackendDescription, BackendJob
+from ketline.domain.circuits.program_format import Target
+from ketline.domain.results.result import Profile
+from ketline.domain.tasks.kind import TaskKind
+from ketline.ports.tasks.runner import CircuitRunner
 
 
 async def write_job(

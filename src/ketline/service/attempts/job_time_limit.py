@@ -2,7 +2,7 @@
 
 from math import inf
 
-from ketline.domain.backend_jobs import RemoteId
+from ketline.domain.backends.backend_jobs import RemoteId
 from ketline.ports.clock import Clock
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ketline.domain.backend_jobs import RemoteId
+from ketline.domain.backends.backend_jobs import RemoteId
 from ketline.domain.errors import BackendFailed, BackendJobNotFound, BackendOutcomeUnknown
-from ketline.domain.queues import TaskQueue
-from ketline.domain.task import JobToCancel, RemoteJob, RemoteStatus, TaskId
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.queues import TaskQueue
+from ketline.domain.tasks.remote_job import JobToCancel, RemoteJob, RemoteStatus
 from ketline.ports.backends import BackendAdapter
-from ketline.ports.repositories import RemoteAttempts
-from ketline.ports.runner import CircuitRunner
+from ketline.ports.tasks.repositories import RemoteAttempts
+from ketline.ports.tasks.runner import CircuitRunner
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.attempts.backend_calls import BackendTiming
 from ketline.service.attempts.job_attempt import JobAttempt, token_of

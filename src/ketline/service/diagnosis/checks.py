@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from ketline.domain.diagnosis import Finding, problem
 from ketline.domain.errors import KetlineError
+from ketline.domain.operations.diagnosis import Finding, problem
 
 T = TypeVar("T")
 Check = Callable[[], Awaitable[Sequence[Finding]]]

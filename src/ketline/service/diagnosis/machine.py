@@ -5,7 +5,7 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
-from ketline.domain.diagnosis import Finding, ok, problem, warning
+from ketline.domain.operations.diagnosis import Finding, ok, problem, warning
 
 MEBIBYTE = 1 << 20
 # A simulator that has imported its libraries takes about this much.

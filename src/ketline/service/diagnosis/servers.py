@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ketline.domain.claim_stops import covers
-from ketline.domain.diagnosis import Finding, ok, problem, warning
-from ketline.domain.queues import TaskQueue
+from ketline.domain.attempts.claim_stops import covers
+from ketline.domain.operations.diagnosis import Finding, ok, problem, warning
+from ketline.domain.tasks.queues import TaskQueue
 
 LARGE_SKEW_SECONDS, NOTABLE_SKEW_SECONDS = 60.0, 2.0
 OLDEST_POSTGRESQL, OLDEST_SQLITE = (13, 0), (3, 35)

@@ -11,8 +11,8 @@ from typing import Literal
 import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, KetlineError, QueueUnavailable, ServiceUnavailable
-from ketline.ports.queue import TaskPublisher
-from ketline.ports.repositories import DatabaseProbe
+from ketline.ports.tasks.queue import TaskPublisher
+from ketline.ports.tasks.repositories import DatabaseProbe
 from ketline.service.health.simulators import SimulatorStatus
 
 log = structlog.get_logger()

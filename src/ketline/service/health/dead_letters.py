@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from ketline.domain.audit import Action, Actor, AuditRecord
-from ketline.domain.dead_letters import DeadLetters
-from ketline.ports.audit import AuditLog
+from ketline.domain.access.audit import Action, Actor, AuditRecord
+from ketline.domain.attempts.dead_letters import DeadLetters
+from ketline.ports.access.audit import AuditLog
 from ketline.ports.clock import Clock
-from ketline.ports.queue import DeadLetterBox
+from ketline.ports.tasks.queue import DeadLetterBox
 
 # Cached, because the broker has to deliver the messages to show them.
 CACHE_SECONDS = 30.0

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from ketline.domain.attempts.worker import WorkerIdentity
 from ketline.domain.errors import ServiceUnavailable
-from ketline.domain.worker import WorkerIdentity
 from ketline.ports.clock import Clock
-from ketline.ports.workers import WorkerRegistry
+from ketline.ports.operations.workers import WorkerRegistry
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.loop import Loop
 

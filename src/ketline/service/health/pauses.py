@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ketline.domain.claim_stops import Pause
-from ketline.ports.claim_controls import ClaimControls
+from ketline.domain.attempts.claim_stops import Pause
 from ketline.ports.clock import Clock
+from ketline.ports.operations.claim_controls import ClaimControls
 
 # Health checks of load balancers must not each cost a query.
 CACHE_SECONDS = 1.0

@@ -6,8 +6,8 @@ The routes `/metrics` of API and worker call it.
 import asyncio
 from dataclasses import dataclass, field
 
-from ketline.domain.metrics import DEPENDENCY_PROBLEM, DEPENDENCY_UP
-from ketline.ports.metrics import Exposition, Metrics, MetricsPage, Reading
+from ketline.domain.operations.metrics import DEPENDENCY_PROBLEM, DEPENDENCY_UP
+from ketline.ports.operations.metrics import Exposition, Metrics, MetricsPage, Reading
 from ketline.service.health.check import CheckHealth, HealthReport
 from ketline.service.health.service_gauges import ServiceGauges
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ketline.domain import metrics as table
 from ketline.domain.errors import QueueUnavailable, ServiceUnavailable
-from ketline.domain.measurements import QueueMeasurement, ServiceMeasurement
+from ketline.domain.operations import metrics as table
+from ketline.domain.operations.measurements import QueueMeasurement, ServiceMeasurement
 from ketline.ports.clock import Clock
-from ketline.ports.metrics import Metrics, Reading, ServiceMeasurer
-from ketline.ports.queue import DeadLetterBox
+from ketline.ports.operations.metrics import Metrics, Reading, ServiceMeasurer
+from ketline.ports.tasks.queue import DeadLetterBox
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ketline.domain.worker import WorkerCondition
+from ketline.domain.attempts.worker import WorkerCondition
 
 log = structlog.get_logger()
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ketline.domain.backend_jobs import BackendDescription
-from ketline.domain.queues import TaskQueue
-from ketline.domain.spec import TaskKind
-from ketline.ports.workers import BackendRegistry, WorkerRegistry
+from ketline.domain.backends.backend_jobs import BackendDescription
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import TaskQueue
+from ketline.ports.operations.workers import BackendRegistry, WorkerRegistry
 
 NO_WORKER = "no worker that is alive has this backend"
 

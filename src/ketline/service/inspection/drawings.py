@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Self
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.task import TaskId
-from ketline.ports.inspection import Inspector, ProgramLibrary
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
+from ketline.domain.ids import TaskId
+from ketline.domain.tasks.inspection import Drawing, ProgramSource
+from ketline.ports.tasks.inspection import Inspector, ProgramLibrary
 
 
 @dataclass(slots=True)

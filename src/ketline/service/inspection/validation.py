@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, TimeLimitExceeded
-from ketline.domain.inspection import Diagnostic, Inspection, Severity
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Failure
-from ketline.ports.inspection import Inspector
+from ketline.domain.failures import Failure
+from ketline.domain.tasks.inspection import Diagnostic, Inspection, Severity
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.ports.tasks.inspection import Inspector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

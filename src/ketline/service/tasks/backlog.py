@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ketline.domain.errors import BacklogFull
 from ketline.ports.clock import Clock
-from ketline.ports.repositories import TaskSubmissions
+from ketline.ports.tasks.repositories import TaskSubmissions
 from ketline.service.loop import Loop
 
 COUNT_SECONDS = 0.5

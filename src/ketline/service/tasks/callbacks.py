@@ -6,8 +6,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from ketline.domain.access import ProjectName
-from ketline.ports.access import ProjectStore
+from ketline.domain.access.principals import ProjectName
+from ketline.ports.access.access import ProjectStore
 from ketline.ports.clock import Clock
 from ketline.service.loop import Loop
 

@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ketline.domain import metrics as table
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
-from ketline.domain.audit import Actor
+from ketline.domain.access.audit import Actor
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.access.quotas import ProjectQuotas
 from ketline.domain.errors import DeviceMismatch, QuotaExceeded, TaskNotFound
-from ketline.domain.lists import Changeable, TaskChange
-from ketline.domain.quota_checks import require_priority
-from ketline.domain.quotas import ProjectQuotas
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId, TaskStatus
-from ketline.ports.catalogue import TaskCatalogue
-from ketline.ports.metrics import Metrics, NoMetrics
-from ketline.ports.repositories import TaskSubmissions
+from ketline.domain.ids import CorrelationId, TaskId
+from ketline.domain.operations import metrics as table
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.lists import Changeable, TaskChange
+from ketline.domain.tasks.quota_checks import require_priority
+from ketline.domain.tasks.spec import TaskSpec
+from ketline.domain.tasks.submission import Accepted, IdempotencyKey, Submission
+from ketline.ports.operations.metrics import Metrics, NoMetrics
+from ketline.ports.tasks.catalogue import TaskCatalogue
+from ketline.ports.tasks.repositories import TaskSubmissions
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.submission import SubmitTask
 

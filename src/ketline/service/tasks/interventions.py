@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from ketline.domain.audit import Actor
-from ketline.domain.interventions import Requeued
-from ketline.domain.task import TaskId
-from ketline.ports.interventions import TaskInterventions
+from ketline.domain.access.audit import Actor
+from ketline.domain.attempts.interventions import Requeued
+from ketline.domain.ids import TaskId
+from ketline.ports.operations.interventions import TaskInterventions
 
 log = structlog.get_logger()
 

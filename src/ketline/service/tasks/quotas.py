@@ -6,9 +6,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ketline.domain.access import ProjectName
-from ketline.domain.quotas import UNLIMITED, ProjectQuotas
-from ketline.ports.access import ProjectStore
+from ketline.domain.access.principals import ProjectName
+from ketline.domain.access.quotas import UNLIMITED, ProjectQuotas
+from ketline.ports.access.access import ProjectStore
 from ketline.ports.clock import Clock
 from ketline.service.loop import Loop
 

@@ -6,9 +6,9 @@ The route `GET /tasks/stats` and the system page call it.
 import asyncio
 from dataclasses import dataclass, field
 
-from ketline.domain.lists import TaskStatistics
-from ketline.ports.catalogue import TaskCatalogue
+from ketline.domain.tasks.lists import TaskStatistics
 from ketline.ports.clock import Clock
+from ketline.ports.tasks.catalogue import TaskCatalogue
 
 # Counting a million tasks takes most of a second.
 CACHE_SECONDS = 2.0

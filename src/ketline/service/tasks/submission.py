@@ -8,19 +8,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
-from ketline.domain import metrics as table
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.access.quotas import ProjectQuotas
+from ketline.domain.attempts.claim import Dispatch
 from ketline.domain.errors import QuotaExceeded
-from ketline.domain.ids import TaskIds
-from ketline.domain.queues import queue_of
-from ketline.domain.quota_checks import limited
-from ketline.domain.quotas import ProjectQuotas
-from ketline.domain.seeds import fresh_seed
-from ketline.domain.spec import RunOptions, TaskKind, TaskSpec
-from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
-from ketline.ports.metrics import Metrics, NoMetrics
-from ketline.ports.repositories import TaskSubmissions
-from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.domain.ids import TaskId
+from ketline.domain.operations import metrics as table
+from ketline.domain.tasks.kind import TaskKind
+from ketline.domain.tasks.queues import queue_of
+from ketline.domain.tasks.quota_checks import limited
+from ketline.domain.tasks.seeds import fresh_seed
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.submission import Accepted, Submission
+from ketline.domain.tasks.task_ids import TaskIds
+from ketline.ports.operations.metrics import Metrics, NoMetrics
+from ketline.ports.operations.tracing import NO_TRACING, Tracing
+from ketline.ports.tasks.repositories import TaskSubmissions
 from ketline.service.task_devices import TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog

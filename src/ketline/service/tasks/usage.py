@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ketline.domain.usage import UsageQuery, UsageRow
+from ketline.domain.access.usage import UsageQuery, UsageRow
+from ketline.ports.access.usage import UsageLedger
 from ketline.ports.clock import Clock
-from ketline.ports.usage import UsageLedger
 
 LEAST_CACHE_SECONDS = 2.0
 # Sums are cached for this multiple of the time that they took, so that callers take 5 % of the database's time at most.

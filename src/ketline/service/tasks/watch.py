@@ -9,8 +9,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ketline.domain.task import Change, TaskId, TaskStatus
-from ketline.ports.repositories import TaskReader
+from ketline.domain.ids import TaskId
+from ketline.domain.status import TaskStatus
+from ketline.domain.tasks.task import Change
+from ketline.ports.tasks.repositories import TaskReader
 from ketline.service.loop import Loop
 
 # Notifications arrive within milliseconds; the poll makes up for lost ones.

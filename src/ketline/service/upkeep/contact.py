@@ -6,7 +6,7 @@ The reaper judges by it, and workers report interruptions to it.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ketline.domain.leases import Outage
+from ketline.domain.attempts.leases import Outage
 from ketline.ports.clock import Clock
 
 # As a share of a lease. Leases are renewed three times in their duration, so a shorter outage lets none expire.

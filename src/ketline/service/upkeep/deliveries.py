@@ -10,10 +10,10 @@ from functools import partial
 import structlog
 
 from ketline.domain.errors import ServiceUnavailable
-from ketline.domain.metrics import WEBHOOK_ATTEMPTS
-from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryState, retry_seconds
+from ketline.domain.operations.metrics import WEBHOOK_ATTEMPTS
+from ketline.domain.webhooks.deliveries import Attempt, AttemptLimits, ClaimedDelivery, DeliveryState, retry_seconds
 from ketline.ports.clock import Clock
-from ketline.ports.metrics import Metrics, NoMetrics
+from ketline.ports.operations.metrics import Metrics, NoMetrics
 from ketline.ports.webhooks import CallbackSender, DeliveryQueue
 from ketline.service.loop import Loop
 

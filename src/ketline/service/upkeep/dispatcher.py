@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import structlog
 
-from ketline.domain import metrics as table
+from ketline.domain.attempts.claim import Dispatch
 from ketline.domain.errors import PublishFailed, QueueFull, QueueUnavailable, ServiceUnavailable
-from ketline.domain.queues import TaskQueue
-from ketline.domain.task import Dispatch
+from ketline.domain.operations import metrics as table
+from ketline.domain.tasks.queues import TaskQueue
 from ketline.ports.clock import Clock
-from ketline.ports.metrics import Metrics, NoMetrics
-from ketline.ports.queue import TaskPublisher
-from ketline.ports.repositories import TaskUpkeep
-from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.ports.operations.metrics import Metrics, NoMetrics
+from ketline.ports.operations.tracing import NO_TRACING, Tracing
+from ketline.ports.tasks.queue import TaskPublisher
+from ketline.ports.tasks.repositories import TaskUpkeep
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()

@@ -6,14 +6,17 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ketline.domain import metrics as table
+from ketline.domain.attempts.claim import Reaped
+from ketline.domain.attempts.leases import Expiry, LeaseSurvey
 from ketline.domain.errors import ServiceUnavailable
-from ketline.domain.leases import Expiry, LeaseSurvey
-from ketline.domain.task import FailureCode, LeaseToken, Reaped, TaskStatus
+from ketline.domain.failures import FailureCode
+from ketline.domain.ids import LeaseToken
+from ketline.domain.operations import metrics as table
+from ketline.domain.status import TaskStatus
 from ketline.ports.clock import Clock
-from ketline.ports.metrics import Metrics, NoMetrics
-from ketline.ports.repositories import TaskUpkeep
-from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.ports.operations.metrics import Metrics, NoMetrics
+from ketline.ports.operations.tracing import NO_TRACING, Tracing
+from ketline.ports.tasks.repositories import TaskUpkeep
 from ketline.service.loop import Loop
 from ketline.service.upkeep.contact import DatabaseContact
 

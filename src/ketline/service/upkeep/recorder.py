@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ketline.domain.history import Minute, minute_of, start_of
+from ketline.domain.operations.history import Minute, minute_of, start_of
 from ketline.ports.clock import Clock
-from ketline.ports.history import StatisticsHistory
+from ketline.ports.operations.history import StatisticsHistory
 from ketline.service.loop import Loop
 
 # After the end of a minute: what ended in it has been committed, and processes do not all come at once.

@@ -7,12 +7,12 @@ from functools import partial
 
 import structlog
 
-from ketline.ports.audit import AuditLog
-from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.access.audit import AuditLog
 from ketline.ports.clock import Clock
-from ketline.ports.device_contents import DeviceContents
-from ketline.ports.history import StatisticsHistory
-from ketline.ports.noise_contents import NoiseContents
+from ketline.ports.devices.device_contents import DeviceContents
+from ketline.ports.devices.noise_contents import NoiseContents
+from ketline.ports.operations.history import StatisticsHistory
+from ketline.ports.tasks.catalogue import TaskCatalogue
 from ketline.ports.webhooks import DeliveryQueue
 from ketline.service.loop import Loop
 

@@ -8,7 +8,7 @@ import pytest
 
 from ketline.backends.loading import load
 from ketline.backends.registry import open_adapter
-from ketline.domain.backend_list import parse_backends
+from ketline.domain.backends.backend_list import parse_backends
 from ketline.ports.backends import BackendAdapter
 from ketline.testing.backends.subject import Subject
 

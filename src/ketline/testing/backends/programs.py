@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ketline.domain.backend_jobs import BackendJob
-from ketline.domain.spec import ProgramFormat
-from ketline.domain.task import Register
+from ketline.domain.backends.backend_jobs import BackendJob
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.results.result import Register
 
 # A gate's name and its qubits; `x`, `h` and `cx` have the same names in all languages.
 GateCall = tuple[str, tuple[int, ...]]

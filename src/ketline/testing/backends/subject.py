@@ -11,7 +11,14 @@ from uuid import uuid4
 
 import pytest
 
-from ketline.domain.backend_jobs import BackendJob, ClientToken, RemoteId, RemoteState, RemoteStatus, check_counts
+from ketline.domain.backends.backend_jobs import (
+    BackendJob,
+    ClientToken,
+    RemoteId,
+    RemoteState,
+    RemoteStatus,
+    check_counts,
+)
 from ketline.domain.errors import BackendFailed, BackendUnavailable
 from ketline.ports.backends import BackendAdapter
 from ketline.testing.backends.programs import Program

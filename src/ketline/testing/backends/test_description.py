@@ -4,10 +4,10 @@ import json
 from dataclasses import asdict, replace
 from functools import partial
 
-from ketline.domain.backend_jobs import BackendDescription, RemoteStatus
+from ketline.domain.backends.backend_jobs import BackendDescription, RemoteStatus
+from ketline.domain.circuits.program_format import ProgramFormat
 from ketline.domain.errors import BackendRefused
-from ketline.domain.spec import ProgramFormat
-from ketline.domain.task import Register
+from ketline.domain.results.result import Register
 from ketline.testing.backends.programs import BELL, Program
 from ketline.testing.backends.subject import Session, Subject
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ketline.domain.backend_jobs import ClientToken, RemoteId, RemoteStatus
+from ketline.domain.backends.backend_jobs import ClientToken, RemoteId, RemoteStatus
 from ketline.domain.errors import BackendJobNotFound, BackendOutcomeUnknown
 from ketline.testing.backends.programs import BELL
 from ketline.testing.backends.subject import Session, Subject, new_token

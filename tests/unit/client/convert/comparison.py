@@ -8,8 +8,10 @@ from typing import Any
 from qiskit.quantum_info import Operator
 
 from ketline.client.convert import ConvertedProgram
-from ketline.domain.spec import InputValue, ProgramFormat
-from ketline.execution.frontend.program import load_program, read_program, with_inputs
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.tasks.inputs import InputValue
+from ketline.execution.frontend.program import load_program, with_inputs
+from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 

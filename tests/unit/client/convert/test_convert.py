@@ -20,7 +20,7 @@ from qiskit.quantum_info import Operator
 from ketline.client.convert import ConvertedProgram, convert, from_cirq, from_qiskit
 from ketline.client.convert.names import RESERVED
 from ketline.client.programs import as_text, items_of
-from ketline.domain.gates import Origin, gates_from
+from ketline.domain.circuits.gates import Origin, gates_from
 from ketline.execution.frontend.mistakes.words import KEYWORDS
 from tests.unit.client.convert.comparison import counts_of, unitary_of
 

@@ -3,8 +3,8 @@
 import pytest
 from qiskit import qasm2
 
+from ketline.domain.circuits.program_format import Target
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.spec import Target
 from ketline.execution.simulators.aer import Simulator
 from tests.conversions import conversion, counts_of, written
 from tests.corpus.openqasm2 import openqasm2_programs

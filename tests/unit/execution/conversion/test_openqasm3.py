@@ -4,8 +4,8 @@ import pytest
 from qiskit import qasm3
 from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
-from ketline.domain.spec import ProgramFormat, Target
-from ketline.domain.task import WarningCode
+from ketline.domain.circuits.program_format import ProgramFormat, Target
+from ketline.domain.results.result import WarningCode
 from ketline.execution.simulators.aer import Simulator
 from tests.circuits import as_qpy
 from tests.conversions import conversion, counts_of, written

@@ -8,8 +8,8 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.classical import expr
 
+from ketline.domain.circuits.program_format import ProgramFormat, QirProfile, Target
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.spec import ProgramFormat, QirProfile, Target
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 from tests.circuits import as_qpy

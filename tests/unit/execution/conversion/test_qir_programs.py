@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from qiskit.quantum_info import Statevector
 
+from ketline.domain.circuits.program_format import ProgramFormat, QirProfile
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
-from ketline.domain.spec import ProgramFormat, QirProfile
-from ketline.execution.frontend.program import read_as_written
+from ketline.execution.frontend.readers import read_as_written
 from ketline.execution.simulators.aer import Simulator
 from tests.blocks import long_after, numbers
 from tests.circuits import as_qpy

@@ -13,9 +13,9 @@ from qiskit import qasm2, qasm3, qpy
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Operator
 
+from ketline.domain.circuits.program_format import ProgramFormat, Target
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
-from ketline.domain.spec import ProgramFormat, Target
-from ketline.execution.frontend.program import read_as_written
+from ketline.execution.frontend.readers import read_as_written
 from ketline.execution.simulators.aer import Simulator
 from tests.blocks import long_after, numbers
 from tests.conversions import LIMITS, conversion, counts_of, written

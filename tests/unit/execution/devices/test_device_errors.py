@@ -9,8 +9,8 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SuperOp
 from qiskit_aer.noise import NoiseModel as AerModel
 
-from ketline.domain.device import Device, DeviceQubit, device_from_json
-from ketline.domain.generic_devices import generic_devices
+from ketline.domain.devices.device import Device, DeviceQubit, device_from_json
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.execution.simulators.channels.channel import Channel
 from ketline.execution.simulators.channels.device import DeviceErrors, gate_error
 from tests.devices import LINE_EDGES, backend_of, device_of, piece_of

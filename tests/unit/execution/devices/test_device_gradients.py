@@ -14,8 +14,8 @@ from qiskit_aer.library import SaveExpectationValue
 from qiskit_aer.noise import NoiseModel
 
 from ketline.domain.errors import DeviceMismatch, GradientInvalid, ObservablesInvalid, ProgramUnsupported
-from ketline.domain.gradients import Gradient, GradientMethod
-from ketline.domain.task import RunResult
+from ketline.domain.results.gradients import Gradient, GradientMethod
+from ketline.domain.results.result import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request, decode_response, encode_response

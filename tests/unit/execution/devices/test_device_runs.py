@@ -13,13 +13,16 @@ from qiskit.circuit.library import IGate
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.device import Device, device_from_json
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.devices.device import Device, device_from_json
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.domain.errors import DeviceMismatch, ExecutionFailed, ProgramUnsupported
-from ketline.domain.generic_devices import generic_devices
-from ketline.domain.inspection import Drawing, Inspection
-from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import FailureCode, RunResult
+from ketline.domain.failures import FailureCode
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inspection import Drawing, Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request

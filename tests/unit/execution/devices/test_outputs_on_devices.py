@@ -10,11 +10,11 @@ from qiskit.quantum_info import DensityMatrix, Statevector, entropy, partial_tra
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.access.principals import DEFAULT_PROJECT
 from ketline.domain.errors import OutputsInvalid, ProgramUnsupported
-from ketline.domain.inspection import Drawing
-from ketline.domain.outputs import OutputType, RequestedOutput
-from ketline.domain.spec import RunOptions, TaskSpec
+from ketline.domain.results.outputs import OutputType, RequestedOutput
+from ketline.domain.tasks.inspection import Drawing
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request, decode_response, encode_response

@@ -7,8 +7,8 @@ import pytest
 from qiskit import qasm3, transpile
 from qiskit.quantum_info import Statevector
 
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.device import Device, device_from_json
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.devices.device import Device, device_from_json
 from ketline.domain.errors import DeviceMismatch
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits

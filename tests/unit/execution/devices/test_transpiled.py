@@ -10,10 +10,10 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.device import Device
-from ketline.domain.generic_devices import generic_devices
-from ketline.domain.spec import TaskSpec
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.devices.device import Device
+from ketline.domain.devices.generic_devices import generic_devices
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits

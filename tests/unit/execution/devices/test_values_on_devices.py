@@ -12,12 +12,12 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveExpectationValue
 from qiskit_aer.noise import NoiseModel
 
-from ketline.domain.access import DEFAULT_PROJECT
-from ketline.domain.device import Device, device_from_json
+from ketline.domain.access.principals import DEFAULT_PROJECT
+from ketline.domain.devices.device import Device, device_from_json
+from ketline.domain.devices.generic_devices import generic_devices
 from ketline.domain.errors import DeviceMismatch, ObservablesInvalid
-from ketline.domain.generic_devices import generic_devices
-from ketline.domain.mitigation import Extrapolation, Folding, Mitigation, ZeroNoise
-from ketline.domain.task import RunResult, WarningCode
+from ketline.domain.results.mitigation import Extrapolation, Folding, Mitigation, ZeroNoise
+from ketline.domain.results.result import RunResult, WarningCode
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request

@@ -7,11 +7,13 @@ from qiskit import qasm3
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import MCXGate
 
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.noise import NOISY_METHODS, NOISY_OPERATIONS
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.inspection import Inspection
-from ketline.domain.noise import NOISY_METHODS, NOISY_OPERATIONS
-from ketline.domain.spec import Inputs, Method, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import Inputs
+from ketline.domain.tasks.inspection import Inspection
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request

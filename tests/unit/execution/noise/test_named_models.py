@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ketline.domain.spec import Method, RunOptions, TaskSpec
+from ketline.domain.circuits.method import Method
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from ketline.domain.spec import RunOptions, TaskSpec
-from ketline.domain.stored_noise import StoredNoise, large_noise
+from ketline.domain.devices.stored_noise import StoredNoise, large_noise
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request, decode_request, encode_request

@@ -9,8 +9,10 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import CXGate, UnitaryGate, XGate
 
-from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
-from ketline.domain.task import RunResult
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.program_format import ProgramFormat
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request

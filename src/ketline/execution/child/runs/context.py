@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
-from ketline.domain.outputs import OF_ONE_STATE, OutputType
-from ketline.domain.spec import InputValue, RunOptions, TaskSpec
-from ketline.domain.sweep import first_point, number_of_points, points_of
+from ketline.domain.results.outputs import OF_ONE_STATE, OutputType
+from ketline.domain.tasks.inputs import InputValue
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.sweep import first_point, number_of_points, points_of
 from ketline.execution.child.reader import ProgramReader
 from ketline.execution.child.soft_time_limit import Stopwatch
 from ketline.execution.frontend.program import Program

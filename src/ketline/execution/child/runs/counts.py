@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from ketline.domain.quota_checks import require_qubits
-from ketline.domain.sweep import seed_at
-from ketline.domain.task import Point, RunResult
+from ketline.domain.results.result import Point, RunResult
+from ketline.domain.tasks.quota_checks import require_qubits
+from ketline.domain.tasks.sweep import seed_at
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.result_size import characters_of, check_size
 from ketline.execution.child.runs.context import RunContext, prepared_for

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ketline.domain.errors import GradientInvalid
-from ketline.domain.gradients import Derivatives, GradientsAtPoint
-from ketline.domain.spec import InputValue
+from ketline.domain.results.gradients import Derivatives, GradientsAtPoint
+from ketline.domain.tasks.inputs import InputValue
 from ketline.execution.frontend.sloped_programs import SlopedProgram
 
 _Inputs = Mapping[str, InputValue]

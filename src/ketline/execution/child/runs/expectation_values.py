@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ketline.domain.errors import ObservablesInvalid
-from ketline.domain.observables import observables_at
-from ketline.domain.quota_checks import require_qubits
-from ketline.domain.spec import Observable, RunOptions
-from ketline.domain.sweep import seed_at
-from ketline.domain.task import RunResult
+from ketline.domain.results.observable import Observable
+from ketline.domain.results.observables import observables_at
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.quota_checks import require_qubits
+from ketline.domain.tasks.spec import RunOptions
+from ketline.domain.tasks.sweep import seed_at
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.reader import observed_by
 from ketline.execution.child.result_size import check_values

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from ketline.domain.gradients import GradientsAtPoint
-from ketline.domain.observables import observables_at
-from ketline.domain.quota_checks import require_qubits
-from ketline.domain.spec import InputValue, Observable
-from ketline.domain.sweep import first_point, number_of_points
-from ketline.domain.task import RunResult
+from ketline.domain.results.gradients import GradientsAtPoint
+from ketline.domain.results.observable import Observable
+from ketline.domain.results.observables import observables_at
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.inputs import InputValue
+from ketline.domain.tasks.quota_checks import require_qubits
+from ketline.domain.tasks.sweep import first_point, number_of_points
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.reader import ProgramReader
 from ketline.execution.child.result_size import check_gradients, check_values

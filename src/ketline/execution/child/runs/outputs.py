@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ketline.domain.outputs import RequestedOutput, gives_counts, states_of
-from ketline.domain.quota_checks import require_qubits
-from ketline.domain.spec import InputValue
-from ketline.domain.sweep import seed_at
-from ketline.domain.task import Point, RunResult
+from ketline.domain.results.outputs import RequestedOutput, gives_counts, states_of
+from ketline.domain.results.result import Point, RunResult
+from ketline.domain.tasks.inputs import InputValue
+from ketline.domain.tasks.quota_checks import require_qubits
+from ketline.domain.tasks.sweep import seed_at
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.result_size import characters_of, check_outputs, check_size
 from ketline.execution.child.runs.context import RunContext, prepared_for
 from ketline.execution.child.runs.corrections import CorrectedSimulation, corrected, readout_result
-from ketline.execution.circuit.final_state import final_state_of
+from ketline.execution.circuit.observables.final_state import final_state_of
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulation
 from ketline.execution.simulators.channels import NoiseModel

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ketline.domain.errors import GradientInvalid, ObservablesInvalid, ProgramUnsupported
-from ketline.domain.gradients import GradientMethod, GradientsAtPoint
-from ketline.domain.observables import observables_at
-from ketline.domain.quota_checks import require_qubits
-from ketline.domain.seeds import derived_seed
-from ketline.domain.spec import Observable, RunOptions
-from ketline.domain.sweep import first_point, seed_at
-from ketline.domain.task import RunResult
+from ketline.domain.results.gradients import GradientMethod, GradientsAtPoint
+from ketline.domain.results.observable import Observable
+from ketline.domain.results.observables import observables_at
+from ketline.domain.results.result import RunResult
+from ketline.domain.tasks.quota_checks import require_qubits
+from ketline.domain.tasks.seeds import derived_seed
+from ketline.domain.tasks.spec import RunOptions
+from ketline.domain.tasks.sweep import first_point, seed_at
 from ketline.execution.child.inspection import Planned
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.reader import ProgramReader, observed_by

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ketline.domain.mitigation import ZeroNoise
-from ketline.domain.seeds import derived_seed
-from ketline.domain.spec import Observable, RunOptions
+from ketline.domain.results.mitigation import ZeroNoise
+from ketline.domain.results.observable import Observable
+from ketline.domain.tasks.seeds import derived_seed
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Expectation
 from ketline.execution.simulators.estimation import Limit, extrapolated, folded_programs, with_calibration

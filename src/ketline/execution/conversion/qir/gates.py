@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from math import isclose, pi, remainder, tau
 
-from ketline.domain.gates import GATE_TABLE
-from ketline.domain.unitaries import PhaseShift, Rotation
+from ketline.domain.circuits.gates import GATE_TABLE
+from ketline.domain.circuits.unitaries import PhaseShift, Rotation
 from ketline.execution.conversion.statements import Apply
 
 # The instructions, by the names of gates in circuits, which take the gate's angles and qubits in order.

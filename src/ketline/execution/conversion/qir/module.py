@@ -13,8 +13,8 @@ from typing import Any
 import pyqir
 from pyqir import IntType, ModuleFlagBehavior, PointerType, Type
 
+from ketline.domain.circuits.program_format import QirProfile
 from ketline.domain.errors import SimulationFailed
-from ketline.domain.spec import QirProfile
 from ketline.execution.conversion.text import SizeLimit
 
 _LABELING_SCHEMA = "register[bit]"

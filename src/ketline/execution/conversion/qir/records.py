@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ketline.domain.task import Register
+from ketline.domain.results.result import Register
 from ketline.execution.conversion.qir.module import BasicBlock, ModuleBuilder, Operand
 from ketline.execution.conversion.qir.state import InResult
 

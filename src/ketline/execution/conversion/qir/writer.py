@@ -2,8 +2,8 @@
 
 import re
 
-from ketline.domain.conversion import ConversionOutput
-from ketline.domain.spec import QirProfile
+from ketline.domain.circuits.program_format import QirProfile
+from ketline.domain.results.conversion import ConversionOutput
 from ketline.execution.conversion.names import OutputNames
 from ketline.execution.conversion.qir.adaptive import write_adaptive
 from ketline.execution.conversion.qir.base import write_base

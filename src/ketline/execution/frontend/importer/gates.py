@@ -16,7 +16,7 @@ from qiskit_qasm3_import import converter, types
 from qiskit_qasm3_import.data import Scope, Symbol
 from qiskit_qasm3_import.state import State, SymbolTable, SymbolTables
 
-from ketline.domain.gates import Origin, gates_from
+from ketline.domain.circuits.gates import Origin, gates_from
 from ketline.execution.frontend.diagnosis import construct, invalid, unsupported
 
 STANDARD_GATES = frozenset(gate.name for gate in gates_from(Origin.STANDARD))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
-from ketline.execution.circuit.dual import Dual, call, real
+from ketline.execution.circuit.derivatives.dual import Dual, call, real
 from ketline.execution.frontend.integers import quotient, remainder
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, FLOAT, IDENTIFIER, INTEGER, Declined
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from qiskit.circuit.library import IGate
 
-from ketline.domain import gates
-from ketline.domain.gates import Origin, gates_from
+from ketline.domain.circuits import gates
+from ketline.domain.circuits.gates import Origin, gates_from
 from ketline.execution.circuit.library import class_of, kind_of
 from ketline.execution.circuit.operations import Step
 from ketline.execution.frontend.braket.names import ALIASES, SHARED

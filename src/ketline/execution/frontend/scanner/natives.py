@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from qiskit.circuit import CircuitInstruction, Qubit
 
 from ketline.execution.circuit.operations import Step
-from ketline.execution.circuit.recognition import FEWEST_CALLS, FEWEST_OPERATIONS, Recogniser
+from ketline.execution.circuit.passes.recognition import FEWEST_CALLS, FEWEST_OPERATIONS, Recogniser
 from ketline.execution.frontend.scanner.constants import Number, Value
 from ketline.execution.frontend.scanner.gates import DefinedGate, Expansion, Gate, Qubits, expand
 

@@ -5,7 +5,7 @@ from math import tau
 from typing import Any
 
 from ketline.domain.errors import GradientInvalid
-from ketline.execution.circuit.dual import Dual
+from ketline.execution.circuit.derivatives.dual import Dual
 from ketline.execution.frontend.unroller.kinds import FLOAT, Kind
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.execution.circuit.dual import real
+from ketline.execution.circuit.derivatives.dual import real
 from ketline.execution.frontend import messages
 from ketline.execution.frontend.diagnosis import construct, not_supported
 from ketline.execution.frontend.ranges import positions

@@ -8,9 +8,9 @@ from typing import Any
 from openqasm3 import ast
 from qiskit.circuit.library import CXGate
 
+from ketline.domain.circuits.gates import Origin, gates_from
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.domain.gates import Origin, gates_from
-from ketline.execution.circuit.dual import value_of
+from ketline.execution.circuit.derivatives.dual import value_of
 from ketline.execution.circuit.library import class_of
 from ketline.execution.frontend.importer.gates import is_control
 from ketline.execution.frontend.unroller.budget import Budget

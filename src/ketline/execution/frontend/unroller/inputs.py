@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ketline.domain.errors import ProgramInvalid
-from ketline.domain.spec import InputValue
+from ketline.domain.tasks.inputs import InputValue
 from ketline.execution.frontend.unroller.kinds import FLOAT, INT, Kind, Typed, convert
 
 

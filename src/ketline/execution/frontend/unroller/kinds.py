@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.execution.circuit.dual import Dual, real, value_of
+from ketline.execution.circuit.derivatives.dual import Dual, real, value_of
 from ketline.execution.frontend.unroller.values import Measured, lift, lift_sequence
 
 DEFAULT_WIDTH = 64

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.execution.circuit.dual import Dual, call, real, value_of
+from ketline.execution.circuit.derivatives.dual import Dual, call, real, value_of
 from ketline.execution.frontend.integers import quotient, remainder
 from ketline.execution.frontend.unroller.kinds import (
     BIT,

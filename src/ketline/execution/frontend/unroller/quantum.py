@@ -10,7 +10,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import IGate
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.execution.circuit.dual import real
+from ketline.execution.circuit.derivatives.dual import real
 from ketline.execution.frontend import messages
 from ketline.execution.frontend.importer.gates import STANDARD_IDENTITY, controlled_phase
 from ketline.execution.frontend.phases import is_official_cx, phase_over_qiskit, with_phase

@@ -11,8 +11,8 @@ from openqasm3 import ast
 from qiskit.circuit import Barrier, Delay
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.domain.spec import InputValue
-from ketline.execution.circuit.dual import Dual
+from ketline.domain.tasks.inputs import InputValue
+from ketline.execution.circuit.derivatives.dual import Dual
 from ketline.execution.frontend.diagnosis import construct, not_supported
 from ketline.execution.frontend.places import PlacedOperations, PlaceRecorder
 from ketline.execution.frontend.pragmas import place_of_pragma

@@ -4,7 +4,7 @@ from typing import Any
 
 from qiskit.circuit import Parameter
 
-from ketline.execution.circuit.dual import Dual
+from ketline.execution.circuit.derivatives.dual import Dual
 
 
 class TracedAngles:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.domain.spec import InputValue
-from ketline.execution.circuit.dual import Dual
+from ketline.domain.tasks.inputs import InputValue
+from ketline.execution.circuit.derivatives.dual import Dual
 from ketline.execution.frontend.places import DeclaredNames, PlacedOperations
 from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
 from ketline.execution.frontend.unroller.expressions import bits_of_number

@@ -6,7 +6,7 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramUnsupported
-from ketline.domain.spec import InputValue
+from ketline.domain.tasks.inputs import InputValue
 from ketline.execution.frontend import messages
 from ketline.execution.frontend.ranges import check_aliased
 from ketline.execution.frontend.unroller import operators

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ketline.execution.circuit.bit_use import without_final_measurements
-from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.simulators.branches.conditions import NotVectorized
 from ketline.execution.simulators.branches.flow import Gates, Instruction, Jump, Measure, Reset, flow_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.seeds import derived_seed
+from ketline.domain.tasks.seeds import derived_seed
 from ketline.execution.simulators.branches.branching import BranchingCircuit, most_divisions
 from ketline.execution.simulators.branches.flow import Gates, Instruction, Jump, Measure, Reset, Store
 from ketline.execution.simulators.branches.rows import Rows

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ketline.domain.circuits.gates import GATE_TABLE
+from ketline.domain.devices.noise import NOISY_OPERATIONS
 from ketline.domain.errors import NoiseInvalid
-from ketline.domain.gates import GATE_TABLE
 from ketline.domain.limits import MAX_NOISE_ERRORS, MAX_NOISE_OPERATORS, MAX_NOISE_TERMS
-from ketline.domain.noise import NOISY_OPERATIONS
 from ketline.execution.simulators.channels.channel import LETTERS, Channel, ErrorOperation, Kind, Term
 from ketline.execution.simulators.channels.layer import Layer, Misreading, Operands
 

@@ -5,7 +5,7 @@ from functools import lru_cache, reduce
 from itertools import product
 from math import exp, inf, prod
 
-from ketline.domain.device import Device, DeviceQubit
+from ketline.domain.devices.device import Device, DeviceQubit
 from ketline.execution.circuit.idling import idle_ns
 from ketline.execution.simulators.channels.channel import (
     LETTERS,

@@ -7,11 +7,11 @@ from functools import lru_cache, reduce
 from hashlib import sha256
 from typing import Any, Protocol
 
-from ketline.domain.device import Device
+from ketline.domain.devices.device import Device
+from ketline.domain.devices.noise_layers import Noise, NoiseLayer
+from ketline.domain.devices.stored_noise import StoredNoise
 from ketline.domain.errors import NoiseInvalid
 from ketline.domain.limits import MAX_NOISE_MODELS
-from ketline.domain.spec import Noise, NoiseLayer
-from ketline.domain.stored_noise import StoredNoise
 from ketline.execution.simulators.channels.aer_format import layer_of
 from ketline.execution.simulators.channels.channel import Channel
 from ketline.execution.simulators.channels.device import DeviceErrors

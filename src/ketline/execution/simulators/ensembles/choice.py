@@ -1,8 +1,8 @@
 """Chooses how exact expectation values of a circuit with outcomes or errors are computed, and says why."""
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.spec import Method
-from ketline.execution.circuit.lowering import BRANCHES, Lowered
+from ketline.execution.circuit.passes.lowered import BRANCHES, Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.ensembles.methods import EvolvedDensityMatrix, Histories
 from ketline.execution.simulators.methods import Choice, SimulationMethod

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.backend import Engine
+from ketline.domain.devices.backend import Engine
+from ketline.domain.devices.noise import NOISY_OPERATIONS
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.noise import NOISY_OPERATIONS
-from ketline.execution.circuit.lowering import Lowered, restrict
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
 from ketline.execution.circuit.operations import Step, matrix_of
-from ketline.execution.circuit.pauli_sums import PauliSums
+from ketline.execution.circuit.passes.inlining import restrict
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.branches.branching import BranchingCircuit, expected_histories

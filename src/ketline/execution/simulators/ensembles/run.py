@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from ketline.domain.errors import ProgramTooLarge
-from ketline.execution.circuit.pauli_sums import PauliSums
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
 from ketline.execution.simulators.branches.flow import Gates, Instruction, Jump, Measure, Reset, Store
 from ketline.execution.simulators.channels import Misreading
 from ketline.execution.simulators.ensembles.states import Ensemble

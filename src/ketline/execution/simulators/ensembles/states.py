@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
 from ketline.execution.circuit.operations import Step, matrix_of
-from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.simulators.channels import Misreading
 from ketline.execution.simulators.ensembles.axes import multiplied
 from ketline.execution.simulators.states.lightning_state import Lightning

@@ -11,11 +11,11 @@ from math import sqrt
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import XGate
 
-from ketline.domain.mitigation import Mitigation
-from ketline.domain.seeds import derived_seed
-from ketline.domain.spec import RunOptions
-from ketline.execution.circuit.lowering import Lowered
+from ketline.domain.results.mitigation import Mitigation
+from ketline.domain.tasks.seeds import derived_seed
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.circuit.operations import count_operations, steps_of
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator

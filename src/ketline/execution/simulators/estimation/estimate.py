@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.estimation import shots_of_basis
-from ketline.domain.seeds import derived_seed
-from ketline.domain.spec import Observable, RunOptions
-from ketline.execution.circuit.pauli_bases import Basis, MeasuredSums, Term, measured_sums
+from ketline.domain.results.estimation import shots_of_basis
+from ketline.domain.results.observable import Observable
+from ketline.domain.tasks.seeds import derived_seed
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.observables.pauli_bases import Basis, MeasuredSums, Term, measured_sums
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
 from ketline.execution.simulators.channels import NoiseModel

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ketline.domain.mitigation import Extrapolation, ZeroNoise
+from ketline.domain.results.mitigation import Extrapolation, ZeroNoise
 
 # The least distance from an asymptote: the logarithm of a smaller one is only rounding.
 _NEAREST = 1e-9

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from qiskit.circuit import ControlFlowOp, Gate
 
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.mitigation import Extrapolation, Folding, ZeroNoise
+from ketline.domain.results.mitigation import Extrapolation, Folding, ZeroNoise
 from ketline.execution.circuit.idling import is_idling
 from ketline.execution.circuit.located import LocatedQubits
-from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.circuit.operations import count_with_blocks, steps_of
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program
 

@@ -8,7 +8,7 @@ from typing import Any
 from qiskit.circuit import Clbit
 from qiskit.circuit.library import HGate, SdgGate
 
-from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program
 

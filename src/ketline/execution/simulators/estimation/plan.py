@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from ketline.domain.observables import observables_at
-from ketline.domain.spec import RunOptions, TaskSpec
-from ketline.domain.sweep import number_of_points
-from ketline.execution.circuit.pauli_bases import measured_sums
+from ketline.domain.results.observables import observables_at
+from ketline.domain.tasks.spec import RunOptions, TaskSpec
+from ketline.domain.tasks.sweep import number_of_points
+from ketline.execution.circuit.observables.pauli_bases import measured_sums
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.channels import NoiseModel
 from ketline.execution.simulators.estimation.estimate import qubits_of, shots_in

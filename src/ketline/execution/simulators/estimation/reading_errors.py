@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ketline.execution.circuit.pauli_bases import Basis
+from ketline.execution.circuit.observables.pauli_bases import Basis
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import CalibrationErrors
 from ketline.execution.simulators.estimation.calibration import Calibration

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from ketline.execution.circuit.derivatives.slopes import SlopedSteps
+from ketline.execution.circuit.observables.pauli_images import PauliImage
 from ketline.execution.circuit.operations import Step
-from ketline.execution.circuit.pauli_images import PauliImage
-from ketline.execution.circuit.slopes import SlopedSteps
 from ketline.execution.simulators.gradients.generators import Generator, generator_of, matrix_of
 from ketline.execution.simulators.gradients.inverses import inverse_of
 from ketline.execution.simulators.gradients.overlaps import slope_of, transition

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.gradients import GradientMethod
-from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.lowering import Lowered
-from ketline.execution.circuit.slopes import SlopedSteps
+from ketline.domain.results.gradients import GradientMethod
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.derivatives.slopes import SlopedSteps
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.gradients.method import GradientOfState
 from ketline.execution.simulators.gradients.shift import evaluations

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ketline.domain.circuits.gates import GATE_TABLE, Gate
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.unitaries import PauliRotation, Phase, PhaseShift, Rotation
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.gates import GATE_TABLE, Gate
-from ketline.domain.spec import Method
-from ketline.domain.unitaries import PauliRotation, Phase, PhaseShift, Rotation
 from ketline.execution.circuit.operations import Step
 
 GATES = {gate.name: gate for gate in GATE_TABLE if Method.STATEVECTOR in gate.methods}

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.gates import Gate
-from ketline.domain.unitaries import PauliRotation, PhaseShift, Rotation
+from ketline.domain.circuits.gates import Gate
+from ketline.domain.circuits.unitaries import PauliRotation, PhaseShift, Rotation
 from ketline.execution.circuit.operations import Step
 from ketline.execution.simulators.gradients.generators import GATES
 

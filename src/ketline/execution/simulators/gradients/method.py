@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from ketline.domain.backend import Engine
-from ketline.domain.gradients import GradientMethod
-from ketline.domain.spec import Observable
-from ketline.execution.circuit.lowering import Lowered
+from ketline.domain.devices.backend import Engine
+from ketline.domain.results.gradients import GradientMethod
+from ketline.domain.results.observable import Observable
+from ketline.execution.circuit.derivatives.slopes import SlopedSteps
+from ketline.execution.circuit.observables.pauli_images import PauliImage
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
 from ketline.execution.circuit.operations import Step
-from ketline.execution.circuit.pauli_images import PauliImage
-from ketline.execution.circuit.pauli_sums import PauliSums
-from ketline.execution.circuit.slopes import SlopedSteps
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.costs import FIXED
 from ketline.execution.simulators.engines import Engines, expected_engines

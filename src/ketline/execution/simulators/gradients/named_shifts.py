@@ -15,11 +15,11 @@ from qiskit.circuit import CircuitInstruction
 from qiskit.circuit.library import get_standard_gate_name_mapping
 
 from ketline.domain.errors import ProgramUnsupported
-from ketline.execution.circuit.light_cone import rebuilt
-from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.derivatives.slopes import SlopedAngle, SlopedSteps
 from ketline.execution.circuit.operations import Step
+from ketline.execution.circuit.passes.light_cone import rebuilt
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.circuit.plain import plain_of
-from ketline.execution.circuit.slopes import SlopedAngle, SlopedSteps
 
 _LIBRARY = get_standard_gate_name_mapping()
 # The angle of the axis of `r` turns the state forth and back, so that its differences of eigenvalues add up to 2.

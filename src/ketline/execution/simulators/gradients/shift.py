@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.unitaries import Rotation
+from ketline.domain.circuits.unitaries import Rotation
+from ketline.execution.circuit.derivatives.slopes import SlopedAngle, SlopedSteps
 from ketline.execution.circuit.operations import Step
-from ketline.execution.circuit.slopes import SlopedAngle, SlopedSteps
 from ketline.execution.simulators.gradients.adjoint import AngleGradients
 from ketline.execution.simulators.gradients.generators import GATES, generator_of
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from math import inf
 
-from ketline.domain.backend import METHODS, WITHDRAWN
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import METHODS, WITHDRAWN
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.spec import Method
-from ketline.execution.circuit.lowering import Lowered
-from ketline.execution.circuit.parts import parts_of
+from ketline.execution.circuit.passes.lowered import Lowered
+from ketline.execution.circuit.passes.parts import parts_of
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.branches.branching import branching_circuit
 from ketline.execution.simulators.engines import expected_engines

@@ -1,9 +1,9 @@
 """The method `density_matrix`: Aer simulates every entry of the density matrix."""
 
+from ketline.domain.circuits.gates import applied_by
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.gates import applied_by
-from ketline.domain.spec import Method
-from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.costs import PER_OPERATION, seconds_of
 from ketline.execution.simulators.memory import BYTES_PER_AMPLITUDE, require_room

@@ -1,7 +1,7 @@
 """The method of small circuits: draws all shots from exact probabilities, which are computed once."""
 
-from ketline.domain.spec import RunOptions
-from ketline.execution.circuit.lowering import Lowered
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.bitstrings import Counted
 from ketline.execution.simulators.engines import Engines

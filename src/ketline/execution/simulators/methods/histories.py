@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ketline.domain.spec import RunOptions
-from ketline.execution.circuit.lowering import Lowered
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.simulators.bitstrings import Counted, KeyFormat
 from ketline.execution.simulators.branches.branching import BranchingCircuit, branching_circuit, expected_histories
 from ketline.execution.simulators.branches.flow import Gates, Measure, Reset

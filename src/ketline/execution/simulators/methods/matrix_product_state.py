@@ -12,15 +12,17 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ketline.domain.backend import Engine
+from ketline.domain.circuits.gates import applied_by
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import Engine
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.gates import applied_by
-from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.entanglement import bonds_of_a_shot, order_of
-from ketline.execution.circuit.light_cone import reordered
-from ketline.execution.circuit.lowering import Lowered, restrict
-from ketline.execution.circuit.pauli_sums import PauliSums
-from ketline.execution.circuit.routing import Block, Route, RouteTooLong, route
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
+from ketline.execution.circuit.passes.entanglement import bonds_of_a_shot, order_of
+from ketline.execution.circuit.passes.inlining import restrict
+from ketline.execution.circuit.passes.light_cone import reordered
+from ketline.execution.circuit.passes.lowered import Lowered
+from ketline.execution.circuit.passes.routing import Block, Route, RouteTooLong, route
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.bitstrings import Counted

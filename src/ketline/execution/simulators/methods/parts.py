@@ -6,11 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from ketline.domain.backend import Engine
-from ketline.domain.seeds import derived_seed
-from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.lowering import Lowered
-from ketline.execution.circuit.pauli_sums import PauliSums
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import Engine
+from ketline.domain.tasks.seeds import derived_seed
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.bitstrings import Counted

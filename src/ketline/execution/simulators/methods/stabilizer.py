@@ -2,9 +2,9 @@
 
 from math import ceil
 
-from ketline.domain.gates import applied_by
-from ketline.domain.spec import Method
-from ketline.execution.circuit.lowering import BRANCHES, Lowered
+from ketline.domain.circuits.gates import applied_by
+from ketline.domain.circuits.method import Method
+from ketline.execution.circuit.passes.lowered import BRANCHES, Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.costs import seconds_of
 from ketline.execution.simulators.methods.aer_method import AerMethod

@@ -4,7 +4,7 @@ from typing import Any
 
 from qiskit.circuit import Clbit, ControlFlowOp
 
-from ketline.execution.circuit.lowering import BRANCHES
+from ketline.execution.circuit.passes.lowered import BRANCHES
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.bitstrings import KeyFormat
 

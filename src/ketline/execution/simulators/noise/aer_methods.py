@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ketline.domain.backend import Engine
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import Engine
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.lowering import Lowered
-from ketline.execution.circuit.pauli_sums import PauliSums
+from ketline.domain.tasks.spec import RunOptions
+from ketline.execution.circuit.observables.pauli_sums import PauliSums
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.bitstrings import Counted

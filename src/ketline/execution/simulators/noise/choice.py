@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.noise import NOISY_METHODS
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.noise import NOISY_METHODS
-from ketline.domain.spec import Method
-from ketline.execution.circuit.lowering import Lowered, without_last_measurements, without_resets_at_start
+from ketline.execution.circuit.passes.lowered import Lowered
+from ketline.execution.circuit.passes.lowering import without_last_measurements
+from ketline.execution.circuit.passes.reduction import without_resets_at_start
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.channels import NoiseModel

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+from ketline.domain.devices.noise import NOISY_OPERATIONS
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.noise import NOISY_OPERATIONS
 from ketline.execution.circuit.idling import is_idling
-from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.circuit.operations import Step, blocks_of, steps_of
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.simulators.channels import Channel, Misreading, NoiseModel
 
 # An operation by its name and its qubits.

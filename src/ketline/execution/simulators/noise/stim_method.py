@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from ketline.domain.circuits.gates import applied_by
+from ketline.domain.circuits.method import Method
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.gates import applied_by
-from ketline.domain.seeds import derived_seed
-from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.lowering import Lowered
+from ketline.domain.tasks.seeds import derived_seed
+from ketline.domain.tasks.spec import RunOptions
 from ketline.execution.circuit.operations import Step
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.bitstrings import Counted

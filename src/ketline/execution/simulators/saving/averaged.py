@@ -11,9 +11,9 @@ import numpy as np
 
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.execution.circuit.bit_use import bits_used
-from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.circuit.named_places import PLACE
 from ketline.execution.circuit.operations import LOOPS_AND_BRANCHES, Step, matrix_of
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.branches.conditions import NotVectorized
 from ketline.execution.simulators.branches.flow import Gates, Instruction, Jump, Measure, Reset, Store, flow_of

@@ -1,6 +1,6 @@
 """The cost of averaging the states of all outcomes and errors: the method that a choice names."""
 
-from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.costs import PER_OPERATION, seconds_of
 from ketline.execution.simulators.memory import BYTES_PER_AMPLITUDE, require_room

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ketline.domain.backend import Engine
+from ketline.domain.circuits.method import Method
+from ketline.domain.devices.backend import Engine
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.outputs import OF_ONE_STATE, Output, Outputs, OutputType, RequestedOutput
-from ketline.domain.spec import Method
-from ketline.execution.circuit.final_state import as_values, require_cut, value_of
-from ketline.execution.circuit.lowering import is_averaged
+from ketline.domain.results.outputs import OF_ONE_STATE, Output, Outputs, OutputType, RequestedOutput
+from ketline.execution.circuit.observables.final_state import as_values, require_cut, value_of
+from ketline.execution.circuit.passes.lowering import is_averaged
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.channels import NoiseModel

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.gates import GATE_TABLE, Gate
-from ketline.domain.spec import Method
-from ketline.domain.unitaries import SWAP, Angles, Dense, H, PauliRotation, PhaseShift, Rotation, X, Y, Z
+from ketline.domain.circuits.gates import GATE_TABLE, Gate
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.unitaries import SWAP, Angles, Dense, H, PauliRotation, PhaseShift, Rotation, X, Y, Z
 
 # For a state, the qubits by index, and the parameters.
 GateCall = Callable[[Any, Sequence[int], Sequence[Any]], None]

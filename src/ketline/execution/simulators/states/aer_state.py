@@ -8,7 +8,7 @@ import numpy as np
 from qiskit_aer.backends.controller_wrappers import AerStateWrapper
 
 from ketline.domain.errors import MemoryLimitExceeded
-from ketline.domain.seeds import derived_seed
+from ketline.domain.tasks.seeds import derived_seed
 from ketline.execution.circuit.operations import Step
 from ketline.execution.simulators.states.aer_calls import AER_CALLS
 

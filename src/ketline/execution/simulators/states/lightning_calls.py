@@ -13,9 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.gates import GATE_TABLE, Gate
-from ketline.domain.spec import Method
-from ketline.domain.unitaries import SWAP, Angles, Dense, H, PauliRotation, Phase, PhaseShift, Rotation, X, Y, Z
+from ketline.domain.circuits.gates import GATE_TABLE, Gate
+from ketline.domain.circuits.method import Method
+from ketline.domain.circuits.unitaries import (
+    SWAP,
+    Angles,
+    Dense,
+    H,
+    PauliRotation,
+    Phase,
+    PhaseShift,
+    Rotation,
+    X,
+    Y,
+    Z,
+)
 
 # For a state, the wires of the gate's qubits in order, and the parameters. Gates are applied up to a global phase.
 GateCall = Callable[[Any, list[int], Sequence[Any]], None]

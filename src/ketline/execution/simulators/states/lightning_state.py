@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ketline.domain.errors import MemoryLimitExceeded
-from ketline.domain.seeds import derived_seed
-from ketline.execution.circuit.gate_runs import product_of, runs_of
+from ketline.domain.tasks.seeds import derived_seed
 from ketline.execution.circuit.operations import Step
+from ketline.execution.circuit.passes.gate_runs import product_of, runs_of
 from ketline.execution.simulators.states.lightning_calls import LIGHTNING_CALLS
 from ketline.execution.simulators.states.lightning_test import gates_differ
 from ketline.execution.simulators.states.totals import Totals, totals_of

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ketline.domain.gates import GATE_TABLE, Gate
-from ketline.domain.spec import Method
+from ketline.domain.circuits.gates import GATE_TABLE, Gate
+from ketline.domain.circuits.method import Method
 from ketline.execution.circuit.operations import Step
 
 _QUBITS = 6

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.gates import GATE_TABLE
+from ketline.domain.circuits.gates import GATE_TABLE
 from ketline.execution.circuit.operations import Step
 
 _GATES = {gate.name: gate for gate in GATE_TABLE}

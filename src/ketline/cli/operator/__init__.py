@@ -1,0 +1,1 @@
+"""Commands for operators, which work on the service's database and settings."""

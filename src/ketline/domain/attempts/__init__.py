@@ -1,0 +1,1 @@
+"""What workers do with tasks: leases, retries, stops of claims and dead letters."""

@@ -1,0 +1,1 @@
+"""External backends and their jobs."""

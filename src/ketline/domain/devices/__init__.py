@@ -1,0 +1,1 @@
+"""Devices and noise: what a task is placed on, and which errors its operations have."""

@@ -1,0 +1,1 @@
+"""What operators see and do: metrics, history, connections, the schema, checks and backups."""

@@ -1,0 +1,1 @@
+"""Webhooks: deliveries to callbacks, and the URLs that callbacks may have."""

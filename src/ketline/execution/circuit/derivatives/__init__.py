@@ -1,0 +1,1 @@
+"""Numbers and expressions with their derivatives, for gradients and bound parameters."""

@@ -1,0 +1,1 @@
+"""Observables and final states of circuits: what they depend on, and their values in a state."""

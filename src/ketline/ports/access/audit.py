@@ -1,0 +1,26 @@
+"""Reads the audit log, and records what is done outside the database."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from ketline.domain.access.audit import AuditPage, AuditRecord
+from ketline.domain.access.principals import ProjectName
+
+
+class AuditLog(Protocol):
+    """The entries, which are never changed. Every method raises `DatabaseUnavailable` if the database does not respond.
+
+    What changes the database is recorded by the method that changes it, in the same transaction.
+    """
+
+    async def add(self, record: AuditRecord) -> None:
+        """Record an action."""
+        ...
+
+    async def find(self, project: ProjectName | None, before: int | None, limit: int) -> AuditPage:
+        """Return entries about a project, or all, the newest first; only those with lower numbers than `before`."""
+        ...
+
+    async def delete_older(self, age: timedelta, limit: int) -> int:
+        """Delete up to `limit` entries that are older than `age`, and return their number."""
+        ...

@@ -1,0 +1,20 @@
+"""Sums what the tasks of projects took."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ketline.domain.access.usage import UsageQuery, UsageRow
+
+
+class UsageLedger(Protocol):
+    """The usage of all projects, of stored and of deleted tasks."""
+
+    async def sums(self, query: UsageQuery) -> Sequence[UsageRow]:
+        """Return the sums of each project, day and owner, as the query groups them, in this order.
+
+        It takes as many steps as tasks are stored, so it is too slow to be called for each request.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be read.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Ports of stored devices and models of noise."""

@@ -1,0 +1,1 @@
+"""Ports of operation: metrics, traces, history, workers, stops of claims and storage."""
