@@ -1,7 +1,10 @@
 """Which tests a session runs, `--long` for all of them, and how pytest-xdist's workers share them."""
 
 import os
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
+from zlib import crc32
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -21,6 +24,8 @@ FIRST = (
     "tests/contract/",
 )
 MOST_WORKERS = 8
+# Of the long tests, those that run whatever the commit is: short versions of the random runs that kill everything.
+IN_EACH_SHARE = ("tests/chaos/",)
 # Their tests are long and share nothing but the session's servers: several workers run one file.
 SEPARATE = (
     "tests/acceptance/test_database_faults.py",
@@ -35,6 +40,9 @@ SEPARATE = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked as long too")
+    parser.addoption(
+        "--long-share", type=int, metavar="N", help="run one of N shares of the long tests too, another for each commit"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -44,14 +52,17 @@ def long_run(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "long: takes long; `--long` runs it, and so does .ci/run")
+    config.addinivalue_line("markers", "long: takes long; `--long` runs it, and so does one of a few runs of .ci/run")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     named = any("::" in argument for argument in config.args)
     if not named and not config.getoption("--long"):
-        config.hook.pytest_deselected(items=[item for item in items if _is_long(item)])
-        items[:] = [item for item in items if not _is_long(item)]
+        shares = config.getoption("--long-share")
+        turn = turn_of(_commit(), shares) if shares else 0
+        left_out = {item for item in items if _is_long(item) and not (shares and in_share(item.nodeid, turn, shares))}
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _rank(item.nodeid))
 
@@ -78,6 +89,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
     config.option.loadscopereorder = False
     return Scheduling(config, log)
+
+
+def turn_of(commit: str, shares: int) -> int:
+    """Which of the shares of the long tests a commit runs, from 0."""
+    return int(commit[:8], 16) % shares
+
+
+def in_share(nodeid: str, turn: int, shares: int) -> bool:
+    """Whether a long test is in the share whose turn it is; each test is in one, or in all."""
+    return nodeid.startswith(IN_EACH_SHARE) or crc32(nodeid.encode()) % shares == turn
+
+
+def _commit() -> str:
+    """The hash of the commit that is tested; zeros outside of a checkout."""
+    asked = ("git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD")
+    done = subprocess.run(asked, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else "0" * 40
 
 
 def _is_long(item: pytest.Item) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.schedule import number_of_workers
+from tests.schedule import in_share, number_of_workers, turn_of
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
@@ -27,10 +27,11 @@ def test_some(number): pass
     [
         (["test_file.py"], ["test_short", "test_some[1]"]),
         (["test_file.py", "--long"], ["test_short", "test_long", "test_some[1]", "test_some[2]"]),
+        (["test_file.py", "--long-share", "1"], ["test_short", "test_long", "test_some[1]", "test_some[2]"]),
         (["test_file.py::test_long"], ["test_long"]),
         (["test_file.py", "--long", "-n", "2"], ["test_short", "test_long", "test_some[1]", "test_some[2]"]),
     ],
-    ids=["as it is", "all", "by name", "in two workers"],
+    ids=["as it is", "all", "the only share", "by name", "in two workers"],
 )
 def test_session_runs(tmp_path: Path, arguments: list[str], expected: list[str]) -> None:
     (tmp_path / "test_file.py").write_text(TESTS)
@@ -59,3 +60,15 @@ def test_session_runs(tmp_path: Path, arguments: list[str], expected: list[str])
 )
 def test_unit_tests_alone_get_one_worker_for_each_core(paths: list[str], cores: int, expected: int) -> None:
     assert number_of_workers(paths, cores) == expected
+
+
+def test_each_long_test_is_in_one_share_and_chaos_in_all() -> None:
+    tests = [f"tests/failpoints/test_failpoints.py::test_struck[{number}]" for number in range(400)]
+    chosen = [[test for test in tests if in_share(test, turn, 4)] for turn in range(4)]
+    assert sorted(test for share in chosen for test in share) == sorted(tests)
+    assert all(70 < len(share) < 130 for share in chosen)
+    assert all(in_share("tests/chaos/test_chaos.py::test_storm", turn, 4) for turn in range(4))
+
+
+def test_commits_take_turns() -> None:
+    assert {turn_of(f"{number:08x}" + "0" * 32, 4) for number in range(8)} == {0, 1, 2, 3}
