@@ -9,6 +9,7 @@ from tests.failpoints.transactions import Transaction
 # They change nothing, or nothing that a task depends on; times are corrected by every process, more than once.
 HARMLESS = {
     "within",
+    "require_room",
     "result_text",
     "get",
     "history",
