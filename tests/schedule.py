@@ -74,9 +74,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def number_of_workers(paths: Sequence[str], cores: int) -> int:
-    """Two for each core, since many tests wait for servers; for unit tests alone, which do not, one for each."""
+    """One more than cores, since many tests wait for servers; for unit tests alone, which do not, one for each.
+
+    With two for each core, processes of tests are starved of processor time for seconds on a slow machine.
+    """
     unit = all(path.startswith("tests/unit") for path in paths)
-    return min(cores if unit else 2 * cores, MOST_WORKERS)
+    return min(cores if unit else cores + 1, MOST_WORKERS)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -51,8 +51,8 @@ def test_session_runs(tmp_path: Path, arguments: list[str], expected: list[str])
 @pytest.mark.parametrize(
     ("paths", "cores", "expected"),
     [
-        (["tests"], 2, 4),
-        (["tests/unit", "tests/contract"], 2, 4),
+        (["tests"], 2, 3),
+        (["tests/unit", "tests/contract"], 2, 3),
         (["tests"], 16, 8),
         (["tests/unit"], 2, 2),
         (["tests/unit/api/test_docs.py", "tests/unit/db"], 2, 2),
