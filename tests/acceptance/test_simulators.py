@@ -32,19 +32,22 @@ def without_descriptors(process: KetlineProcess) -> Iterator[None]:
 
 
 async def kill_simulators(process: KetlineProcess) -> None:
-    """Its idle simulators, of which it does not know until it needs one."""
+    """Kill its idle simulators; a slot notices that by itself."""
     for pid in process.children():
         os.kill(pid, signal.SIGKILL)
 
     async def ended() -> bool:
-        return all(map(_is_zombie, process.children()))
+        return all(map(_has_ended, process.children()))
 
     await eventually(ended, "the end of the simulators")
 
 
-def _is_zombie(pid: int) -> bool:
-    """Whether the process has ended and its parent has not noticed yet."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+def _has_ended(pid: int) -> bool:
+    """Whether the process has ended, and perhaps its parent has noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 async def condition_of(api: Api, worker_id: str) -> tuple[int | None, str | None]:
@@ -71,7 +74,8 @@ async def test_tasks_wait_unspent_while_the_only_worker_has_no_simulator(distrib
             assert {(await api.task(task_id))["status"] for task_id in ids} == {"pending"}
             lines = [line for task_id in ids for line in (await api.task(task_id))["status_history"]]
             causes = [line["cause"] for line in lines if "cause" in line]
-            assert causes == ["simulator_not_started"], "one finds out, and no other is taken"
+            # A slot that has noticed takes none; a task that it had taken before is handed back.
+            assert causes in ([], ["simulator_not_started"])
         tasks = [await api.ended(task_id) for task_id in ids]
         assert {task["status"] for task in tasks} == {"completed"}
 
