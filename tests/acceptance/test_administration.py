@@ -55,7 +55,7 @@ def url(operator: Operator) -> Iterator[str]:
 
 
 def status(url: str, key: str, path: str = "/tasks") -> int:
-    return httpx.get(f"{url}{path}", headers={"Authorization": f"Bearer {key}"}).status_code
+    return httpx.get(f"{url}{path}", headers={"Authorization": f"Bearer {key}"}, timeout=30).status_code
 
 
 def test_first_key_is_one_command_before_the_service_has_ever_run(tmp_path: Path) -> None:
@@ -84,9 +84,11 @@ def test_keys_from_creation_to_revocation_while_the_service_runs(operator: Opera
     new = operator.prints("keys", "rotate", key_id, "--overlap", "1h").strip()
     assert (status(url, key), status(url, new)) == (200, 200)
     assert operator.prints("keys", "revoke", key_id).strip() == key_id
-    began = time.monotonic()
+    began = sent = time.monotonic()
     while status(url, key) != 401:
-        assert time.monotonic() - began < REFUSED_WITHIN_SECONDS
+        # Of a request the time counts at which it was sent: on a busy machine its response takes as long again.
+        assert sent - began < REFUSED_WITHIN_SECONDS
+        sent = time.monotonic()
     assert status(url, new) == 200
     mine = json.loads(operator.prints("keys", "list", "--project", "optics", "--json"))
     assert [(one["owner"], "expires_at" in one) for one in mine] == [("ada", True), ("ada", False)]
@@ -160,9 +162,10 @@ def test_quota_that_is_set_holds_within_two_seconds(operator: Operator, url: str
     shown = operator.prints("projects", "set", "limited", "--weight", "2.5", *quotas)
     assert shown.split() == ["project", "weight", "2.5", "project", "shots_per_day", "30", "owner", "priority", "0"]
     headers, body = {"Authorization": f"Bearer {created.strip()}"}, {"qc": BELL, "shots": 10}
-    deadline = time.monotonic() + REFUSED_WITHIN_SECONDS
+    began = sent = time.monotonic()
     while httpx.post(f"{url}/tasks", headers=headers, json={**body, "priority": 1}).status_code == 202:
-        assert time.monotonic() < deadline
+        assert sent - began < REFUSED_WITHIN_SECONDS
+        sent = time.monotonic()
     answers = [httpx.post(f"{url}/tasks", headers=headers, json=body) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
     assert answers[-1].json()["quota"] == "shots_per_day"
