@@ -11,7 +11,7 @@ from tests.integration.execution.conftest import has_ended, is_gone, until
 
 PARENT = """
 import asyncio
-from ketline.domain.spec import TaskSpec
+from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.logs import configure_logs
