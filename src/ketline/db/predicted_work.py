@@ -14,7 +14,7 @@ from ketline.db.schema.tables import tasks
 from ketline.domain.attempts.predicted_work import Durations, QueueDurations
 from ketline.domain.status import TaskStatus
 
-# The number of rows that are read: the last tasks that completed, of all queues together.
+# The number of rows that are read: the last completed tasks over all queues.
 RECENT_TASKS = 1000
 RECENT_SECONDS = 3600.0
 LAST_MINUTE_SECONDS = 60.0

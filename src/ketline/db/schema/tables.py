@@ -526,7 +526,7 @@ def _tasks_of_a_minute() -> list[Column[Any]]:
     return [*counts, *(Column(name, Float, nullable=False) for name in seconds)]
 
 
-# The figures of recorded minutes: a row for each project and queue that had any, and one for all of them together.
+# The figures of recorded minutes: a row for each project and queue that had any, and one with their sums.
 minute_figures = Table(
     "minute_figures",
     metadata,

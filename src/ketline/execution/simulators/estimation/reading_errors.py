@@ -59,5 +59,5 @@ class ReadingErrors:
 
 
 def with_calibration(errors: Any, by_reading: Iterable[Any]) -> Any:
-    """Standard errors by shots and by readings together; all are independent."""
+    """The root of the sum of squares of standard errors from shots and from readings, which are independent."""
     return np.sqrt(np.square(errors) + sum(map(np.square, by_reading)))
