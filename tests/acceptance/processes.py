@@ -18,6 +18,7 @@ import httpx
 from ketline.config import variables
 from ketline.older_variables import OLDER_VARIABLES
 from tests.forking.client import ForkedProcess, ForkServer
+from tests.forking.template import is_template
 from tests.servers.ports import free_ports
 from tests.signals import send_signal
 
@@ -92,7 +93,7 @@ class KetlineProcess:
         for thread in Path(f"/proc/{self.pid}/task").iterdir():
             with suppress(OSError):  # a thread that ended since it was listed
                 found += map(int, (thread / "children").read_text().split())
-        return found
+        return [pid for pid in found if not is_template(pid)]
 
 
 class Fleet:

@@ -3,9 +3,8 @@
 from typing import Any
 
 from tests.acceptance.conftest import Distributed, Embedded
-from tests.acceptance.processes import Api
+from tests.acceptance.processes import Api, eventually
 from tests.acceptance.programs import BELL
-from tests.brokers import eventually
 
 LOOP = """OPENQASM 3.0;
 include "stdgates.inc";
@@ -120,7 +119,7 @@ async def registered(api: Api, backend: str) -> dict[str, Any]:
         found.update({one["name"]: one for one in external}.get(backend, {}))
         return found.get("online") is True
 
-    await eventually(is_online)
+    await eventually(is_online, f"backend {backend} online")
     return found
 
 
@@ -155,7 +154,7 @@ async def test_job_on_another_service_outlives_the_worker_that_submitted_it(
         async def submitted() -> bool:
             return bool((await api.task(task_id)).get("remote_job", {}).get("id"))
 
-        await eventually(submitted)
+        await eventually(submitted, "a job on the backend")
         await first.kill()
         await distributed.start_worker("second", KETLINE_BACKENDS=backends)
         await other.kill()
@@ -192,7 +191,7 @@ async def test_client_of_an_older_service_is_told_of_the_job_or_waits_for_its_co
         async def submitted() -> bool:
             return all([(await plain(task_id)).get("remote_job", {}).get("id") for task_id in (told, waits)])
 
-        await eventually(submitted)
+        await eventually(submitted, "a job on the backend")
         shown = await plain(told)
         job = {"status": "submitted", "job_id": shown["remote_job"]["id"]}
         assert (shown["status"], shown["result"]) == ("pending", job)
@@ -221,7 +220,7 @@ async def test_job_at_another_service_is_cancelled_at_its_time_limit(
         async def cancelled() -> bool:
             return [job["status"] for job in (await remote.http.get("/tasks")).json()["tasks"]] == ["cancelled"]
 
-        await eventually(cancelled)
+        await eventually(cancelled, "a cancelled job")
 
 
 async def test_cancelling_a_task_cancels_its_job_on_another_service(
@@ -237,10 +236,10 @@ async def test_cancelling_a_task_cancels_its_job_on_another_service(
         async def submitted() -> bool:
             return bool((await api.task(task_id)).get("remote_job", {}).get("id"))
 
-        await eventually(submitted)
+        await eventually(submitted, "a job on the backend")
         assert (await api.http.post(f"/tasks/{task_id}/cancel")).status_code == 200
 
         async def cancelled() -> bool:
             return [job["status"] for job in (await remote.http.get("/tasks")).json()["tasks"]] == ["cancelled"]
 
-        await eventually(cancelled)
+        await eventually(cancelled, "a cancelled job")

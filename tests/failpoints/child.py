@@ -79,6 +79,7 @@ def main(directory: str, fd: str, parent: str, limits: str) -> None:
     """Serve the parent as a simulator process does, through failpoints."""
     control, bounds = Control(Path(directory)), decode_limits(limits)
     die_with_parent(int(parent))
+    control.note_simulator()
     child.bound_resources(bounds)
     with FailingConnection(int(fd), control) as pipe:
         child.run(pipe, FailingExecutor(bounds, control), bounds, ResourceUse())

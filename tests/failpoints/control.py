@@ -1,6 +1,7 @@
 """The directory through which a test arms failpoints in other processes and learns which process was struck."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -76,6 +77,15 @@ class Control:
     def executions(self, program: str) -> int:
         """How often simulators began with a program."""
         return len(list(self.directory.glob(f"ran-{program}-*")))
+
+    def note_simulator(self) -> None:
+        """Record that this process is a simulator."""
+        (self.directory / f"simulator-{os.getpid()}").touch()
+
+    def simulators(self) -> Iterator[int]:
+        """The ids of all processes that were simulators; some have ended."""
+        for file in self.directory.glob("simulator-*"):
+            yield int(file.name.rpartition("-")[2])
 
     def _armed(self, point: str) -> Path:
         return self.directory / f"armed-{point}"

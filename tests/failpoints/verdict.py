@@ -12,11 +12,12 @@ from tests.chaos.testbed.store import PostgresStore
 from tests.chaos.verdict import invariants
 from tests.chaos.verdict.records import StoredTask, Violation
 from tests.failpoints.child import digest
+from tests.failpoints.control import Control
 from tests.failpoints.service import Service
 from tests.failpoints.trial import Promise, Trial
+from tests.forking.template import SIMULATOR_NAME
 
 IDLE_SECONDS = 0.5
-_SIMULATOR = b"tests.failpoints.child"
 
 
 async def judge(trial: Trial) -> None:
@@ -96,11 +97,10 @@ async def _at_rest(service: Service) -> None:
 
 
 def _parents_of_simulators(directory: Path) -> Iterator[int]:
-    for entry in Path("/proc").glob("[0-9]*"):
+    for pid in Control(directory).simulators():
         try:
-            command = (entry / "cmdline").read_bytes().split(b"\0")
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            name, _, fields = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
         except OSError:
             continue
-        if _SIMULATOR in command and str(directory).encode() in command:
-            yield parent
+        if name == SIMULATOR_NAME:
+            yield int(fields.split()[1])

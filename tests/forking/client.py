@@ -106,7 +106,8 @@ class ForkServer:
                 [sys.executable, "-m", "tests.forking.server", launcher, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                # Without threads of libraries that it imports, of which a forked process has none.
+                env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"},
             )
 
     async def fork(

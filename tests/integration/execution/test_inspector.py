@@ -243,7 +243,7 @@ async def test_call_that_is_under_way_at_the_end_leaves_no_child_behind(tmp_path
     noting = doing(f"open({str(started)!r}, 'a').write('x'); signal.pause()")
     async with opened(command=noting) as inspector:
         call = asyncio.create_task(inspector.inspect(SPEC))
-        await until(started.exists)
+        await until(lambda: started.exists() and started.stat().st_size > 0)
     with pytest.raises(ServiceUnavailable, match="is stopping"):
         await call
     assert pid_of(inspector) is None
