@@ -24,8 +24,6 @@ FIRST = (
     "tests/contract/",
 )
 MOST_WORKERS = 8
-# Of the long tests, those that run whatever the commit is: short versions of the random runs that kill everything.
-IN_EACH_SHARE = ("tests/chaos/",)
 # Their tests are long and share nothing but the session's servers: several workers run one file.
 SEPARATE = (
     "tests/acceptance/test_database_faults.py",
@@ -100,8 +98,8 @@ def turn_of(commit: str, shares: int) -> int:
 
 
 def in_share(nodeid: str, turn: int, shares: int) -> bool:
-    """Whether a long test is in the share whose turn it is; each test is in one, or in all."""
-    return nodeid.startswith(IN_EACH_SHARE) or crc32(nodeid.encode()) % shares == turn
+    """Whether a long test is in the share whose turn it is; each test is in one."""
+    return crc32(nodeid.encode()) % shares == turn
 
 
 def _commit() -> str:

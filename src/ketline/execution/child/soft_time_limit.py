@@ -18,13 +18,25 @@ class SoftTimeLimit(BaseException):
 
 @contextmanager
 def soft_time_limit(seconds: float) -> Iterator[None]:
-    """Raise `SoftTimeLimit` in the block after `seconds`. That interrupts only Python code, not Aer."""
-    signal.signal(signal.SIGALRM, _raise_soft_time_limit)
+    """Raise `SoftTimeLimit` in the block after `seconds`. That interrupts only Python code, not Aer.
+
+    A block in which the exception was lost, in a callback of the garbage collector for example, raises it at its end.
+    """
+    rung = False
+
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal rung
+        rung = True
+        raise SoftTimeLimit
+
+    signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds, _ALARM_REPEATS_SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+    if rung:
+        raise SoftTimeLimit
 
 
 class Stopwatch:
@@ -47,7 +59,3 @@ class Stopwatch:
         started = time.perf_counter()
         yield
         self.simulating_seconds += time.perf_counter() - started
-
-
-def _raise_soft_time_limit(_signal: int, _frame: FrameType | None) -> None:
-    raise SoftTimeLimit

@@ -1,7 +1,8 @@
 """Runs of programs on devices: with their errors as AerSimulator has them, with branches and loops, and refused."""
 
+import gc
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -525,6 +526,15 @@ def test_projects_share_no_devices_and_programs(executor: Executor) -> None:
     assert one is not other
 
 
+@pytest.fixture
+def no_collections() -> Iterator[None]:
+    """No garbage collections: Hypothesis measures each, and in its callback what an alarm raises would be lost."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collections")
 def test_soft_time_limit_bounds_transpiling() -> None:
     """Reading, of which transpiling is a part, ends with `TimeLimitExceeded` and not with a dead process."""
     request = request_on(HEAVY_HEX, BELL)
