@@ -17,7 +17,7 @@ import httpx
 
 from ketline.config import variables
 from ketline.older_variables import OLDER_VARIABLES
-from tests.forking.client import ForkedProcess, ForkServer
+from tests.forking.client import BlockingProcess, ForkedProcess, ForkServer
 from tests.forking.template import is_template
 from tests.servers.ports import free_ports
 from tests.signals import send_signal
@@ -232,30 +232,47 @@ def _processor_seconds(pid: int) -> float:
 
 
 @contextmanager
-def running_service(directory: Path, **environment: str) -> Iterator[str]:
-    """The address of an embedded service with its data in `directory`; it must not have had a defect when it ends."""
-    with running_process(directory, **environment) as (url, _):
+def running_service(directory: Path, fork_server: ForkServer | None = None, /, **environment: str) -> Iterator[str]:
+    """The address of an embedded service with its data in `directory`; it must not have had a defect when it ends.
+
+    With a fork server it is forked, otherwise started as a user does.
+    """
+    with running_process(directory, fork_server, **environment) as (url, _):
         yield url
 
 
 @contextmanager
-def running_process(directory: Path, **environment: str) -> Iterator[tuple[str, int]]:
-    """As `running_service`, with the process's id; its log is the file `log` in `directory`."""
-    command = [sys.executable, "-m", "ketline", "up", "--data-dir", str(directory), "--port", "0"]
-    with (
-        (directory / "log").open("w") as log,
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=directory, env={**os.environ, **environment}
-        ) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            url = next(word for word in process.stdout.readline().split() if word.startswith("http")).rstrip(";")
-            yield url, process.pid
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_SECONDS)
-    assert "Traceback" not in (directory / "log").read_text()
+def running_process(
+    directory: Path, fork_server: ForkServer | None = None, /, **environment: str
+) -> Iterator[tuple[str, int]]:
+    """As `running_service`, with the process's id; its output is the file `log` in `directory`."""
+    arguments = ["up", "--data-dir", str(directory), "--port", "0"]
+    complete = {**os.environ, **environment}
+    log = directory / "log"
+    with log.open("w") as output:
+        process: BlockingProcess | subprocess.Popen[bytes]
+        if fork_server is not None:
+            process = fork_server.fork_blocking(directory, arguments, complete, output.fileno())
+        else:
+            command = [sys.executable, "-m", "ketline", *arguments]
+            process = subprocess.Popen(command, stdout=output, stderr=output, cwd=directory, env=complete)
+    try:
+        yield _printed_url(process, log), process.pid
+    finally:
+        os.kill(process.pid, signal.SIGTERM)
+        process.wait(PATIENCE_SECONDS)
+    assert "Traceback" not in log.read_text()
+
+
+def _printed_url(process: BlockingProcess | subprocess.Popen[bytes], log: Path) -> str:
+    """The address that the service prints when it listens."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        for line in log.read_text().splitlines(keepends=True):
+            if line.startswith("Ketline") and line.endswith("\n"):
+                return next(word for word in line.split() if word.startswith("http")).rstrip(";")
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"the service does not listen: {log.read_text()}")
 
 
 def any_port() -> int:

@@ -14,6 +14,7 @@ from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName
 from ketline.service.access.keys import ManageKeys
 from tests.acceptance.processes import running_process
 from tests.actors import TESTER
+from tests.forking.client import ForkServer
 
 TIMEOUT_SECONDS = 120.0
 
@@ -51,8 +52,10 @@ async def new_key(directory: Path, project: str, role: Role, owner: str = "owner
 
 
 @contextmanager
-def shared_service(directory: Path, **environment: str) -> Iterator[SharedService]:
+def shared_service(
+    directory: Path, fork_server: ForkServer | None = None, /, **environment: str
+) -> Iterator[SharedService]:
     """Run the service while the context is open."""
     logs = {"KETLINE_LOG_FORMAT": "json", "KETLINE_LOG_LEVEL": "debug"}
-    with running_process(directory, KETLINE_AUTH="keys", **logs, **environment) as (url, pid):
+    with running_process(directory, fork_server, KETLINE_AUTH="keys", **logs, **environment) as (url, pid):
         yield SharedService(directory, url, pid)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.processes import running_service
 from tests.acceptance.programs import BELL
+from tests.forking.client import ForkServer
 
 pytestmark = pytest.mark.timeout(300)
 KEY = re.compile(r"ktl_[0-9a-f]{12}_[0-9a-f]{64}\n")
@@ -49,8 +50,8 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
 
 
 @pytest.fixture(scope="module")
-def url(operator: Operator) -> Iterator[str]:
-    with running_service(operator.directory, KETLINE_AUTH="keys") as url:
+def url(operator: Operator, fork_server: ForkServer) -> Iterator[str]:
+    with running_service(operator.directory, fork_server, KETLINE_AUTH="keys") as url:
         yield url
 
 
@@ -58,11 +59,11 @@ def status(url: str, key: str, path: str = "/tasks") -> int:
     return httpx.get(f"{url}{path}", headers={"Authorization": f"Bearer {key}"}, timeout=30).status_code
 
 
-def test_first_key_is_one_command_before_the_service_has_ever_run(tmp_path: Path) -> None:
+def test_first_key_is_one_command_before_the_service_has_ever_run(tmp_path: Path, fork_server: ForkServer) -> None:
     operator = Operator(tmp_path)
     printed = operator.prints("keys", "create", "--role", "administrator", "--owner", "me")
     assert KEY.fullmatch(printed)
-    with running_service(tmp_path, KETLINE_AUTH="keys") as url:
+    with running_service(tmp_path, fork_server, KETLINE_AUTH="keys") as url:
         assert status(url, printed.strip(), "/workers") == 200
 
 

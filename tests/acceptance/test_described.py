@@ -28,6 +28,7 @@ from ketline.schemas.legacy import ResultShape
 from ketline.service.services import Services
 from tests.acceptance.processes import running_service
 from tests.acceptance.programs import BELL
+from tests.forking.client import ForkServer
 
 CHECKS = [
     not_a_server_error,
@@ -71,9 +72,9 @@ def exploring(long_run: bool) -> settings:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """The address of an embedded service."""
-    with running_service(tmp_path_factory.mktemp("described")) as url:
+    with running_service(tmp_path_factory.mktemp("described"), fork_server) as url:
         yield url
 
 
@@ -138,10 +139,10 @@ def test_answers_about_real_tasks_are_as_described(
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_answers_of_a_service_with_the_plain_shape_are_as_described(
-    mode: GenerationMode, tmp_path: Path, exploring: settings
+    mode: GenerationMode, tmp_path: Path, exploring: settings, fork_server: ForkServer
 ) -> None:
     operation = schemathesis.openapi.from_dict(_described(ResultShape.PLAIN))["/tasks/{task_id}"]["GET"]
-    with running_service(tmp_path, KETLINE_RESULT_SHAPE="plain") as url:
+    with running_service(tmp_path, fork_server, KETLINE_RESULT_SHAPE="plain") as url:
         ids = _ended_tasks(url)
 
         @exploring

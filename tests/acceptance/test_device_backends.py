@@ -15,6 +15,7 @@ from qiskit_aer.noise import NoiseModel
 from ketline.client import Client
 from ketline.qiskit import KetlineDevice, KetlineEstimator, KetlineProvider, KetlineSampler, device_target
 from tests.acceptance.processes import running_service
+from tests.forking.client import ForkServer
 
 SHOTS = 20_000
 # Errors that counts of this many shots show, and a readout as a target has it: one number.
@@ -53,8 +54,11 @@ class Lab(BackendV2):  # type: ignore[misc]
 
 
 @pytest.fixture(scope="module")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KetlineProvider]:
-    with running_service(tmp_path_factory.mktemp("device-backends")) as url, Client(url) as client:
+def provider(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[KetlineProvider]:
+    with (
+        running_service(tmp_path_factory.mktemp("device-backends"), fork_server) as url,
+        Client(url) as client,
+    ):
         client.put_device(NOISY)
         yield KetlineProvider(client=client)
 

@@ -17,14 +17,15 @@ from ketline.domain.devices.generic_devices import generic_devices
 from ketline.qiskit import device_target, export_device
 from tests.acceptance.processes import running_service
 from tests.acceptance.projects import shared_service
+from tests.forking.client import ForkServer
 
 PAIR = {"name": "pair", "qubits": [{}, {"t1_us": 100.0}], "gates": [{"name": "cz", "qubits": [0, 1], "error": 0.01}]}
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """The address of an embedded service."""
-    with running_service(tmp_path_factory.mktemp("devices")) as url:
+    with running_service(tmp_path_factory.mktemp("devices"), fork_server) as url:
         yield url
 
 
@@ -80,8 +81,8 @@ def test_clients_store_read_and_remove_a_device(url: str) -> None:
     asyncio.run(with_asyncio())
 
 
-def test_device_of_a_project_is_none_of_another(tmp_path: Path) -> None:
-    with shared_service(tmp_path) as service:
+def test_device_of_a_project_is_none_of_another(tmp_path: Path, fork_server: ForkServer) -> None:
+    with shared_service(tmp_path, fork_server) as service:
         ours, theirs = service.key("ours", Role.SUBMITTER), service.key("theirs", Role.OPERATOR)
         with service.client(ours) as owner, service.client(theirs) as stranger:
             assert owner.put("/devices/pair", json=PAIR).status_code == 201

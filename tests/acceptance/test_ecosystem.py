@@ -19,6 +19,7 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN
 
 from ketline.client import Client
 from tests.acceptance.processes import running_service
+from tests.forking.client import ForkServer
 from tests.pages import walk
 
 PAGE = walk.ROOT / "docs" / "ecosystem.md"
@@ -52,9 +53,9 @@ ONE_QUBIT = [
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """A service that all tests of this module share."""
-    with running_service(tmp_path_factory.mktemp("ecosystem")) as url:
+    with running_service(tmp_path_factory.mktemp("ecosystem"), fork_server) as url:
         yield url
 
 

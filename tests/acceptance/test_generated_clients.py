@@ -13,6 +13,7 @@ import pytest
 from tests.acceptance.processes import running_service
 from tests.acceptance.programs import BELL
 from tests.blocks import long_after
+from tests.forking.client import ForkServer
 from tests.servers.binaries import find_java
 
 HERE = Path(__file__).parent / "generated"
@@ -33,9 +34,9 @@ GENERATORS: Mapping[str, Sequence[str]] = {
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """The address of an embedded service."""
-    with running_service(tmp_path_factory.mktemp("generated")) as url:
+    with running_service(tmp_path_factory.mktemp("generated"), fork_server) as url:
         yield url
 
 

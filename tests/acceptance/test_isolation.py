@@ -21,6 +21,7 @@ from ketline.api.rights import RIGHTS
 from ketline.domain.access.principals import Role
 from tests.acceptance.programs import BELL, ENDLESS
 from tests.acceptance.projects import SharedService, shared_service
+from tests.forking.client import ForkServer
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -150,8 +151,8 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
-    with shared_service(tmp_path_factory.mktemp("isolation"), KETLINE_WORKER_SLOTS="2") as service:
+def shared(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[Shared]:
+    with shared_service(tmp_path_factory.mktemp("isolation"), fork_server, KETLINE_WORKER_SLOTS="2") as service:
         keys = [service.key(f"{MARK}-project", Role.SUBMITTER, MARK), service.key("strangers", Role.OPERATOR)]
         with service.client(keys[0]) as owner, service.client(keys[1]) as stranger:
             task_ids = {name: _submitted(owner, name, body) for name, body in TASKS.items()}

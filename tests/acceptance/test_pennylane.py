@@ -15,6 +15,7 @@ from ketline.client import Client
 from ketline.pennylane import KetlineDevice
 from tests.acceptance.processes import running_service
 from tests.blocks import long_after, numbers
+from tests.forking.client import ForkServer
 from tests.unit.client.convert.comparison import assert_sampled_alike
 
 WIRES = ["c", 0, "a", 7]
@@ -25,9 +26,9 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """A service that all tests of this module share."""
-    with running_service(tmp_path_factory.mktemp("pennylane")) as url:
+    with running_service(tmp_path_factory.mktemp("pennylane"), fork_server) as url:
         yield url
 
 

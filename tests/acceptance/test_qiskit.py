@@ -20,6 +20,7 @@ from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, Ke
 from tests.acceptance.conftest import Embedded
 from tests.acceptance.processes import KetlineProcess, running_service
 from tests.blocks import long_after, numbers
+from tests.forking.client import ForkServer
 from tests.pubs import divergence, exact_probabilities, largest_divergence, observed, sampled
 
 PUBS = 65  # of a block
@@ -31,9 +32,9 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """A service that all tests of this module share."""
-    with running_service(tmp_path_factory.mktemp("qiskit")) as url:
+    with running_service(tmp_path_factory.mktemp("qiskit"), fork_server) as url:
         yield url
 
 

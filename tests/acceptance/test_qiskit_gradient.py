@@ -13,14 +13,15 @@ from qiskit_algorithms.gradients import ParamShiftEstimatorGradient, ReverseEsti
 from ketline.client import Client
 from ketline.qiskit import KetlineEstimatorGradient, KetlineProvider
 from tests.acceptance.processes import running_service
+from tests.forking.client import ForkServer
 
 pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """A service that all tests of this module share."""
-    with running_service(tmp_path_factory.mktemp("gradient")) as url:
+    with running_service(tmp_path_factory.mktemp("gradient"), fork_server) as url:
         yield url
 
 

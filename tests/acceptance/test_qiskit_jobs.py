@@ -20,6 +20,7 @@ from qiskit_aer import AerSimulator
 from ketline.client import Client
 from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, KetlineSampler
 from tests.acceptance.processes import running_service
+from tests.forking.client import ForkServer
 
 PATIENCE_SECONDS = 100.0
 MOST_SHOTS = 2000
@@ -36,9 +37,9 @@ print([(one.header, one.data.to_dict(), getattr(one, "seed", None), one.shots) f
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """A service that all tests of this module share, with a low limit of shots."""
-    with running_service(tmp_path_factory.mktemp("qiskit"), KETLINE_MAX_SHOTS=str(MOST_SHOTS)) as url:
+    with running_service(tmp_path_factory.mktemp("qiskit"), fork_server, KETLINE_MAX_SHOTS=str(MOST_SHOTS)) as url:
         yield url
 
 

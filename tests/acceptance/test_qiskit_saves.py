@@ -16,6 +16,7 @@ from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_e
 from ketline.client import Client
 from ketline.qiskit import KetlineBackend, KetlineProvider
 from tests.acceptance.processes import running_service
+from tests.forking.client import ForkServer
 from tests.noise import assert_drawn_from, exact_distribution, random_circuit, random_model
 
 PATIENCE_SECONDS = 100.0
@@ -33,9 +34,9 @@ print([one.data.to_dict() for one in result.results])
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """A service that all tests of this module share, with a low limit of shots."""
-    with running_service(tmp_path_factory.mktemp("saves"), KETLINE_MAX_SHOTS=str(MOST_SHOTS)) as url:
+    with running_service(tmp_path_factory.mktemp("saves"), fork_server, KETLINE_MAX_SHOTS=str(MOST_SHOTS)) as url:
         yield url
 
 

@@ -76,9 +76,15 @@ class BlockingProcess:
         ended, _, _ = select.select([self._reports], [], [], 0) if self.returncode is None else ([], [], [])
         return self.wait() if ended else self.returncode
 
-    def wait(self) -> int:
-        """The exit status, once it has ended."""
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status, once it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not ended in time.
+        """
         if self.returncode is None:
+            if not select.select([self._reports], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("a forked process", timeout or 0)
             self.returncode = int(self._lines.readline())
             self.close()
         return self.returncode
