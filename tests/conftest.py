@@ -1,9 +1,7 @@
 """Fixtures for every test: throwaway servers, one per session to share and private ones to break."""
 
-import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +11,7 @@ import structlog
 
 from deploy.release.chart import unpack_helm
 from tests.kubernetes.helm import Helm
+from tests.loops import await_apart
 from tests.servers import PostgresServer, RabbitServer, RedisServer
 
 # Unconfigured, structlog draws tracebacks with all local variables, which takes seconds for one exception.
@@ -38,21 +37,15 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-def _await_apart(work: Coroutine[object, object, None]) -> None:
-    # A session outlives each test's event loop: its servers are started and stopped on a loop in a thread of its own.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, work).result()
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's PostgreSQL; tests share it, so each makes a database of its own and none stops it."""
     server = PostgresServer()
     try:
-        _await_apart(server.start())
+        await_apart(server.start())
         yield server
     finally:
-        _await_apart(server.close())
+        await_apart(server.close())
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +53,10 @@ def rabbit_server() -> Iterator[RabbitServer]:
     """The session's RabbitMQ; tests share it, so each declares queues of its own and none stops it."""
     server = RabbitServer()
     try:
-        _await_apart(server.start())
+        await_apart(server.start())
         yield server
     finally:
-        _await_apart(server.close())
+        await_apart(server.close())
 
 
 @pytest.fixture(scope="session")
@@ -71,10 +64,10 @@ def redis_server() -> Iterator[RedisServer]:
     """The session's Redis; tests share it, so each uses queues of its own and none stops or flushes it."""
     server = RedisServer()
     try:
-        _await_apart(server.start())
+        await_apart(server.start())
         yield server
     finally:
-        _await_apart(server.close())
+        await_apart(server.close())
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Fixtures that give a test a database of its own with the present schema, on either technology."""
 
-import asyncio
+import shutil
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,9 +9,14 @@ import pytest
 
 from ketline.db.engine.database import Database, open_database
 from ketline.db.schema.migrate import migrate
+from tests.loops import await_apart
 from tests.servers import PostgresServer
 
 TEMPLATE = "ketline_template"
+
+
+def _sqlite_url(path: Path) -> str:
+    return f"sqlite+aiosqlite:///{path}"
 
 
 async def _make_template(server: PostgresServer) -> None:
@@ -23,8 +27,7 @@ async def _make_template(server: PostgresServer) -> None:
 @pytest.fixture(scope="session")
 def postgres_with_template(postgres_server: PostgresServer) -> PostgresServer:
     """The session's PostgreSQL with a migrated database to copy: far quicker than a migration per test."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, _make_template(postgres_server)).result()
+    await_apart(_make_template(postgres_server))
     return postgres_server
 
 
@@ -37,12 +40,20 @@ async def postgres_url(postgres_with_template: PostgresServer) -> AsyncIterator[
     await postgres_with_template.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a migrated SQLite database to copy, whose migration takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "ketline.db"
+    await_apart(migrate(_sqlite_url(path)))
+    return path
+
+
 @pytest.fixture
-async def sqlite_url(tmp_path: Path) -> str:
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """URL of a fresh, migrated SQLite database."""
-    url = f"sqlite+aiosqlite:///{tmp_path / 'ketline.db'}"
-    await migrate(url)
-    return url
+    path = tmp_path / "ketline.db"
+    shutil.copyfile(sqlite_template, path)
+    return _sqlite_url(path)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
