@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Statevector
+from qiskit.transpiler.passes import VF2Layout
 
 from ketline.domain.access.principals import DEFAULT_PROJECT
 from ketline.domain.devices.device import Device
@@ -18,7 +19,7 @@ from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.transpiling import DevicePrograms
-from ketline.execution.transpiling.transpiler import operations_in
+from ketline.execution.transpiling.transpiler import MOST_SEARCH_STEPS, operations_in
 from tests.blocks import long_after, numbers
 from tests.devices import LINE_EDGES, RING_EDGES, device_of, request_on
 from tests.noise import GATES, random_circuit
@@ -142,3 +143,24 @@ def test_same_seed_gives_the_same_circuit_and_another_may_give_another() -> None
 
     assert lowered(None) == lowered(0) == lowered(0)
     assert any(lowered(seed) != lowered(0) for seed in range(1, 5))
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_search_for_a_layout_without_swaps_is_bounded(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ring of 13 qubits is nowhere in a grid: without the bound Qiskit searches for minutes on 2,000 qubits."""
+    limits: list[tuple[int, int]] = []
+
+    def search(self: VF2Layout, dag: Any) -> Any:
+        limits.append(self.call_limit)
+        return original(self, dag)
+
+    original = VF2Layout.run
+    monkeypatch.setattr(VF2Layout, "run", search)
+    ring = QuantumCircuit(13, 13)
+    for qubit in range(13):
+        ring.cx(qubit, (qubit + 1) % 13)
+    ring.measure(range(13), range(13))
+    grid = generic_devices()["grid-25"]
+    program_of(request_on(grid, ring, optimization_level=level, noise=False).spec)
+    assert limits
+    assert all(first <= MOST_SEARCH_STEPS for first, _ in limits)
