@@ -27,7 +27,7 @@ from ketline.domain.tasks.spec import TaskSpec
 from ketline.domain.tasks.submission import Submission
 from ketline.domain.tasks.task import Task
 from ketline.logs import configure_logs
-from ketline.runtime import open_embedded
+from ketline.runtime.embedded import open_embedded
 from ketline.service.services import Services
 
 QUBITS = 24

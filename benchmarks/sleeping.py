@@ -51,7 +51,8 @@ async def _work(seconds: str) -> None:
     from ketline.cli.server.serve import worker
     from ketline.config import load_settings
     from ketline.logs import configure_logs
-    from ketline.runtime import execution_limits, open_worker
+    from ketline.runtime.limits import execution_limits
+    from ketline.runtime.worker import open_worker
 
     configure_logs("warning", "json")
     settings = load_settings()

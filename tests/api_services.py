@@ -13,7 +13,7 @@ from ketline.ports.tasks.catalogue import TaskCatalogue
 from ketline.ports.tasks.inspection import Inspector, ProgramLibrary
 from ketline.ports.tasks.queue import DeadLetterBox, TaskPublisher
 from ketline.prometheus_metrics import PrometheusMetrics
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys

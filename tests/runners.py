@@ -9,7 +9,7 @@ from ketline.domain.results.result import Profile, RunResult
 from ketline.domain.tasks.spec import TaskSpec
 from ketline.ports.tasks.repositories import DeferredTasks
 from ketline.ports.tasks.runner import CircuitRunner
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.attempts.deferrals import Deferrals
 
 RESULT = RunResult(

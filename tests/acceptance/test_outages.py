@@ -16,7 +16,7 @@ from ketline.domain.status import TaskStatus
 from ketline.domain.tasks.spec import TaskSpec
 from ketline.domain.tasks.submission import Submission
 from ketline.domain.tasks.task import Task
-from ketline.runtime import open_embedded
+from ketline.runtime.embedded import open_embedded
 from ketline.service.services import Services
 from tests.acceptance.conftest import Distributed, distributed_on
 from tests.acceptance.processes import Fleet, eventually

@@ -19,7 +19,7 @@ from ketline.db.lists.minutes import with_sums
 from ketline.db.schema.migrate import migrate
 from ketline.db.schema.tables import minute_figures, minutes
 from ketline.domain.operations.history import minute_of
-from ketline.runtime.embedded import database_in
+from ketline.runtime.data_directory import database_in
 from tests.acceptance.processes import Api, Fleet, any_port, api_at, wait_until_healthy
 from tests.browser.conftest import SMALL_PHONE, TEST_SECONDS, Open, opening
 

@@ -13,7 +13,7 @@ from ketline.db.schema.tables import api_keys
 from ketline.domain.access.audit import Actor
 from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid, KeyUnknown, ProjectExists, ProjectUnknown
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.keys import ManageKeys, NewKey, VerifyKey
 from tests.actors import TESTER
 

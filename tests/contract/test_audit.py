@@ -18,7 +18,7 @@ from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Principal, 
 from ketline.domain.access.quotas import ProjectQuotas
 from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown, TaskEnded, TaskNotEnded, TaskNotFound
 from ketline.domain.ids import TaskId
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.refusals import MOST_ORIGINS, RecordRefusedSignIns, SignInMethod
 from ketline.service.access.sessions import ManageSessions

@@ -12,7 +12,7 @@ from ketline.db.schema.tables import sessions
 from ketline.domain.access.groups import parse_groups
 from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.keys import ManageKeys, VerifyKey
 from ketline.service.access.sessions import ManageSessions, VerifySession
 from tests.actors import TESTER

@@ -26,7 +26,7 @@ from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.access.principals import Owner, Principal, ProjectName, Role
 from ketline.domain.ids import TaskId
 from ketline.domain.status import TaskStatus
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from ketline.service.tasks.backlog import Backlog

@@ -21,7 +21,8 @@ from ketline.domain.status import TaskStatus
 from ketline.domain.tasks.spec import TaskSpec
 from ketline.domain.tasks.submission import Submission
 from ketline.messaging.memory import MemoryQueue
-from ketline.runtime import SystemClock, open_embedded
+from ketline.runtime.clock import SystemClock
+from ketline.runtime.embedded import open_embedded
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.upkeep.dispatcher import Dispatcher
 from tests.actors import TESTER

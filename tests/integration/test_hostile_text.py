@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from ketline.cli.server.serve import application
 from ketline.config import Settings
-from ketline.runtime import open_api
+from ketline.runtime.api import open_api
 
 HOSTILE = {"NUL": "%00", "NUL inside": "a%00b", "half a surrogate pair": "%ED%A0%80", "not UTF-8": "%FF"}
 SECONDS = 10.0

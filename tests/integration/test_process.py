@@ -28,7 +28,7 @@ from ketline.domain.status import TaskStatus
 from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 from ketline.domain.tasks.spec import TaskSpec
 from ketline.domain.tasks.submission import Submission
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from tests.actors import TESTER
 from tests.runners import RESULT, ScriptedRunner, deferrals_of

@@ -21,7 +21,7 @@ from ketline.domain.tasks.spec import TaskSpec
 from ketline.domain.tasks.submission import Submission
 from ketline.messaging.memory import MemoryQueue
 from ketline.ports.tasks.runner import CircuitRunner
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.worker.queue_slots import QueueSlots
 from tests.brokers import eventually

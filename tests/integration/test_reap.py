@@ -23,7 +23,7 @@ from ketline.domain.results.result import RunResult
 from ketline.domain.status import TaskStatus
 from ketline.domain.tasks.spec import TaskSpec
 from ketline.domain.tasks.submission import Submission
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.upkeep.contact import DatabaseContact
 from ketline.service.upkeep.reaper import Reaper

@@ -20,7 +20,7 @@ from ketline.domain.ids import CorrelationId, TaskId
 from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 from ketline.domain.tasks.spec import TaskSpec
 from ketline.domain.tasks.submission import Submission
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.upkeep.dispatcher import Dispatcher
 
 NEVER = 3600.0

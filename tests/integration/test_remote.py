@@ -34,7 +34,7 @@ from ketline.domain.tasks.spec import TaskSpec
 from ketline.domain.tasks.submission import Submission
 from ketline.domain.tasks.task import Task
 from ketline.ports.operations.tracing import NO_TRACING, Tracing
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.attempts.backend_calls import BackendTiming
 from ketline.service.attempts.job_attempt import token_of

@@ -24,7 +24,7 @@ from ketline.domain.tasks.submission import Submission
 from ketline.domain.tasks.task import Change
 from ketline.messaging.memory import MemoryQueue
 from ketline.ports.tasks.runner import CircuitRunner
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.upkeep.dispatcher import Dispatcher
 from ketline.worker.loop import CONSUMERS_PER_SLOT, Worker

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ketline.runtime.embedded import database_in, sole_owner
+from ketline.runtime.data_directory import database_in, sole_owner
 
 
 def lock(directory: Path) -> None:

@@ -17,9 +17,9 @@ from ketline.ports.access.audit import AuditLog
 from ketline.ports.operations.claim_controls import ClaimControls
 from ketline.ports.operations.interventions import TaskInterventions
 from ketline.ports.operations.workers import WorkerRegistry
+from ketline.runtime.data_directory import database_in, require_database
 from ketline.runtime.database import direct_url, migrate, open_notifier
-from ketline.runtime.embedded import database_in, require_database
-from ketline.runtime.upkeep import vacuum_of
+from ketline.runtime.retention import vacuum_of
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 from ketline.service.vacuum import VacuumDatabase

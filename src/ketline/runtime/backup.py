@@ -12,8 +12,8 @@ from ketline.db.tasks.interventions import SqlTaskInterventions
 from ketline.domain.access.audit import Action, Actor, AuditRecord
 from ketline.domain.errors import BackupInvalid
 from ketline.domain.operations.backup import BackupSummary
+from ketline.runtime.data_directory import DATABASE_FILE, sole_owner, url_of
 from ketline.runtime.database import migrate
-from ketline.runtime.embedded import DATABASE_FILE, sole_owner, url_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

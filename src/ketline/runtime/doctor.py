@@ -19,7 +19,7 @@ from ketline.execution.sandbox import protections
 from ketline.messaging.queue_names import QueueNames
 from ketline.messaging.rabbit.diagnosis import examine_rabbit
 from ketline.messaging.redis.diagnosis import examine_redis
-from ketline.runtime.embedded import DATABASE_FILE
+from ketline.runtime.data_directory import DATABASE_FILE
 from ketline.runtime.limits import execution_limits
 from ketline.service.diagnosis import machine
 from ketline.service.diagnosis.checks import Check, in_thread

@@ -35,7 +35,8 @@ from ketline.runtime.clock import SystemClock
 from ketline.runtime.inspection import backend, open_program_inspector
 from ketline.runtime.limits import execution_limits
 from ketline.runtime.metrics import open_scrape
-from ketline.runtime.upkeep import open_upkeep, vacuum_of
+from ketline.runtime.retention import vacuum_of
+from ketline.runtime.upkeep import open_upkeep
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys, VerifyKey

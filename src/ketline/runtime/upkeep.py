@@ -7,15 +7,8 @@ from importlib.metadata import version
 from random import SystemRandom
 
 from ketline.config import Settings
-from ketline.db.audit import SqlAuditLog
-from ketline.db.device_contents import SqlDeviceContents
-from ketline.db.engine.connector import Connector
-from ketline.db.engine.database import Database
 from ketline.db.history import SqlStatisticsHistory
-from ketline.db.lists.catalogue import SqlTaskCatalogue
-from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.shares import INTERVAL_SECONDS, SqlProjectShares
-from ketline.db.storage import PostgresqlStorage, SqliteStorage, sqlite_path
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.webhooks.deliveries import SqlDeliveryQueue
 from ketline.domain.webhooks.callback_url import CallbackRule
@@ -27,18 +20,15 @@ from ketline.ports.webhooks import DeliveryQueue
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.metrics import measure_lag
+from ketline.runtime.retention import retention_of
 from ketline.service.loop import Loop
 from ketline.service.upkeep.contact import DatabaseContact
 from ketline.service.upkeep.deliveries import DeliverMessages
 from ketline.service.upkeep.dispatcher import Dispatcher
 from ketline.service.upkeep.reaper import Reaper
 from ketline.service.upkeep.recorder import LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS, Recorder
-from ketline.service.upkeep.retention import Retention
-from ketline.service.vacuum import VacuumDatabase
 from ketline.webhooks.network import SystemResolver
 from ketline.webhooks.sender import HttpCallbackSender
-
-FOR_EVER_DAYS = 36_500
 
 
 @asynccontextmanager
@@ -98,33 +88,6 @@ async def _deliver(settings: Settings, queue: DeliveryQueue, clock: Clock, metri
         sender = HttpCallbackSender(CallbackRule(settings.webhook_networks()), resolve, timeout_seconds, agent)
         timeout = timedelta(seconds=timeout_seconds)
         await DeliverMessages(queue, sender, clock, settings.webhook_concurrency, timeout, metrics=metrics).run()
-
-
-def retention_of(settings: Settings, database: Database) -> Retention:
-    """The retention of ended tasks and of the audit log by the limits of the settings."""
-    return Retention(
-        SqlTaskCatalogue(database),
-        SystemClock(),
-        age=timedelta(days=settings.retain_days) if settings.retain_days else None,
-        most=settings.retain_tasks or None,
-        audit=SqlAuditLog(database),
-        audit_age=timedelta(days=settings.audit_retain_days) if settings.audit_retain_days else None,
-        contents=SqlDeviceContents(database),
-        noise=SqlNoiseContents(database),
-        history=SqlStatisticsHistory(database),
-        # Minutes of deleted tasks are deleted in any case.
-        history_age=timedelta(days=settings.history_retain_days or FOR_EVER_DAYS),
-        deliveries=SqlDeliveryQueue(database),
-        delivery_age=timedelta(days=settings.webhook_retain_days),
-    )
-
-
-def vacuum_of(settings: Settings, database: Database, url: str) -> VacuumDatabase:
-    """The vacuum of an open database, which is at this URL without a pooler."""
-    path = sqlite_path(url)
-    storage = PostgresqlStorage(Connector(url)) if path is None else SqliteStorage(path)
-    retention = retention_of(settings, database)
-    return VacuumDatabase(retention.apply, storage, SqlAuditLog(database), SystemClock())
 
 
 def database_contact(settings: Settings, *, steady_at_start: bool = False) -> DatabaseContact:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, create_app
 from ketline.api.requests.hosts import HostRule
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.services import Services
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.watch import Watch

@@ -13,7 +13,7 @@ from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Principal, 
 from ketline.domain.access.rate_limits import parse_rate_limits
 from ketline.domain.errors import CredentialsInvalid, DatabaseUnavailable
 from ketline.ports.access.access import SignInAttempt, TokenVerifier
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import VerifyKey

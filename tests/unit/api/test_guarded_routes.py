@@ -15,7 +15,7 @@ from ketline.api.guard import require_rights
 from ketline.api.rights import PUBLIC, RIGHTS
 from ketline.domain.access.principals import Owner, Principal, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid, DatabaseUnavailable
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from tests.fakes import FakeTaskRepository

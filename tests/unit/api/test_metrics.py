@@ -10,7 +10,7 @@ from ketline.api.metrics import create_metrics_app
 from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
 from ketline.domain.access.quotas import ProjectQuotas, Quota
 from ketline.domain.errors import CredentialsInvalid, QuotaExhausted
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from tests.actors import TESTER

@@ -11,7 +11,7 @@ from ketline.api.app import ApiOptions, create_app
 from ketline.domain.access.principals import Principal, ProjectName, Role
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.operations.history import History, HistoryPoint, Minute, minute_of
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from tests.fake_history import POINTS, FakeStatisticsHistory

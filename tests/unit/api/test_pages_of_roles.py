@@ -19,7 +19,7 @@ from ketline.domain.devices.device import Device, DeviceQubit
 from ketline.domain.ids import TaskId
 from ketline.domain.status import TaskStatus
 from ketline.ports.access.access import TokenVerifier
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.schemas.types import BELL
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import NewKey, VerifyKey

@@ -9,7 +9,7 @@ import pytest
 from ketline.api.app import ApiOptions, create_app
 from ketline.domain.access.principals import Owner, Principal, Role
 from ketline.domain.access.usage import UsageGroup
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from tests.fake_usage import ROWS, FakeUsageLedger

@@ -13,7 +13,7 @@ import pytest
 from ketline.api.app import ApiOptions, create_app
 from ketline.domain.access.groups import groups_with_rights, memberships, parse_groups
 from ketline.domain.access.principals import Owner, Principal, member
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services

@@ -16,7 +16,7 @@ from ketline.cli.server.serve import application
 from ketline.config import Settings
 from ketline.domain.access.principals import Owner, Principal, ProjectName, Role, member
 from ketline.domain.errors import IssuerUnavailable
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.schemas.legacy import ResultShape
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services

@@ -17,7 +17,7 @@ from ketline.oidc.code_flow import CodeFlow
 from ketline.oidc.keys import IssuerKeys
 from ketline.oidc.verifier import VerifyJwt
 from ketline.ports.access.access import TokenVerifier
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession

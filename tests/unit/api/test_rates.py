@@ -10,7 +10,7 @@ from ketline.api.app import ApiOptions, create_app
 from ketline.domain.access.principals import ANYONE, Owner, Principal
 from ketline.domain.access.rate_limits import parse_rate_limits
 from ketline.rate_limiter import MemoryRateLimiter
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 

@@ -18,7 +18,7 @@ from ketline.domain.access.principals import DEFAULT_PROJECT, Owner, Role
 from ketline.domain.access.rate_limits import parse_rate_limits
 from ketline.ports.access.access import TokenVerifier
 from ketline.rate_limiter import MemoryRateLimiter
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession

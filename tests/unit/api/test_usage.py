@@ -14,7 +14,7 @@ from ketline.api.app import ApiOptions, create_app
 from ketline.domain.access.principals import Owner, Principal, ProjectName, Role
 from ketline.domain.access.usage import UsageGroup, UsageQuery
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from tests.actors import TESTER

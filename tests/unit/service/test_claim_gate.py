@@ -9,7 +9,7 @@ from ketline.domain.attempts.claim_stops import ClaimStops, Drain, parse_pause_s
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.ids import WorkerId
 from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS, TaskQueue
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.claim_gate import ClaimGate, FollowStops
 from tests.actors import TESTER
 from tests.fake_administration import SINCE, FakeClaimControls

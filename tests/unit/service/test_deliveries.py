@@ -15,7 +15,7 @@ from ketline.domain.ids import TaskId
 from ketline.domain.webhooks.deliveries import Attempt, AttemptLimits, ClaimedDelivery, DeliveryId, DeliveryState
 from ketline.ports.operations.metrics import Metrics, NoMetrics
 from ketline.prometheus_metrics import PrometheusMetrics
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.upkeep.deliveries import BATCH, SPARE, DeliverMessages
 from tests.exposition import series_of, value
 from tests.fake_webhooks import FakeDeliveryQueue

@@ -6,7 +6,7 @@ import pytest
 
 from ketline.domain.access.audit import Action
 from ketline.domain.errors import VacuumRunning
-from ketline.runtime import SystemClock
+from ketline.runtime.clock import SystemClock
 from ketline.service.vacuum import VacuumDatabase
 from tests.actors import TESTER
 from tests.fake_access import FakeAuditLog

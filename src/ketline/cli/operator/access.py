@@ -366,7 +366,7 @@ def operator() -> Actor:
 def administered(work: Callable[["Administration"], Awaitable[T]], data_dir: Path | None, *, create: bool = True) -> T:
     """Run `work` on the database that the options and the settings name; that of a new data directory is created."""
     with require_server_libraries("This command"):
-        from ketline.runtime import open_administration
+        from ketline.runtime.administration import open_administration
 
     settings = configured(data_dir=data_dir)
     embedded = data_dir is not None or "database_url" not in settings.model_fields_set

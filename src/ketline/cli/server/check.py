@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from ketline.config import Settings
-from ketline.runtime import open_api
+from ketline.runtime.api import open_api
 
 TIMEOUT_SECONDS = 5.0
 PAUSE_SECONDS = 0.1

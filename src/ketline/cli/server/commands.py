@@ -75,7 +75,7 @@ def migrate(
     Running processes of the version before go on, unless `--check` says to stop them first.
     """
     with require_server_libraries("ketline migrate"):
-        from ketline.runtime import migrate_database, schema_state
+        from ketline.runtime.database import migrate_database, schema_state
 
     settings = configured()
     if not check:
@@ -96,7 +96,7 @@ def check() -> None:
     """
     with require_server_libraries("ketline check"):
         from ketline.cli.server.check import check_connections
-        from ketline.runtime import describe_connections
+        from ketline.runtime.connections import describe_connections
 
     settings = configured()
     if problems := run_loop(check_connections(settings)):

@@ -30,7 +30,9 @@ from ketline.domain.tasks.kind import TaskKind
 from ketline.domain.tasks.queues import CONVERSIONS, TaskQueue
 from ketline.domain.webhooks.callback_url import CallbackRule
 from ketline.logs import drain_logs
-from ketline.runtime import WorkerParts, open_api, open_embedded, open_worker
+from ketline.runtime.api import open_api
+from ketline.runtime.embedded import open_embedded
+from ketline.runtime.worker import WorkerParts, open_worker
 from ketline.service.attempts.remote import RunOnBackend
 from ketline.service.services import Services
 from ketline.worker.backend_slots import BackendSlots
