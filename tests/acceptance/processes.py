@@ -99,14 +99,15 @@ class KetlineProcess:
 class Fleet:
     """Starts processes with one environment and ends those still alive.
 
-    With a fork server the processes of a service are forked, all others and those with an outlet are not.
+    With a fork server the processes of a service are forked, all others and those with an outlet are not. Forked ones
+    have imported what any process imports.
     """
 
     def __init__(
         self, directory: Path, environment: Mapping[str, str], *, fork_server: ForkServer | None = None
     ) -> None:
         self.directory = directory
-        self._fork_server = fork_server
+        self.fork_server = fork_server
         older = {variable.name for variable in OLDER_VARIABLES}
         ours = {name for names in variables().values() for name in names} | {"KETLINE_URL"} | older
         inherited = {name: value for name, value in os.environ.items() if name not in ours}
@@ -121,9 +122,9 @@ class Fleet:
     async def start(self, *arguments: str, **environment: str) -> KetlineProcess:
         output = self._output(arguments)
         with output.open("w") as file:
-            if self._fork_server is None or arguments[0] not in SERVICE_COMMANDS:
+            if self.fork_server is None or arguments[0] not in SERVICE_COMMANDS:
                 return await self._launch(arguments, output, file.fileno(), environment)
-            forked = await self._fork_server.fork(
+            forked = await self.fork_server.fork(
                 self.directory, arguments, {**self.environment, **environment}, file.fileno()
             )
         return self._add(forked, output)

@@ -18,6 +18,7 @@ SLOW = "qubit q; bit c; inv @ U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 30_000 + "c = m
 
 
 def imports_qiskit(process: KetlineProcess) -> bool:
+    """Whether a process has done so, which must not be a forked one."""
     return "/qiskit/" in Path(f"/proc/{process.pid}/maps").read_text()
 
 
@@ -29,6 +30,7 @@ async def listed(api: Api) -> list[dict[str, Any]]:
 
 
 async def test_validation_says_what_a_run_then_does(embedded: Embedded) -> None:
+    embedded.fleet.fork_server = None
     process = await embedded.up()
     async with embedded.api() as api:
         validation = (await api.http.post("/validate", json={"qc": BELL, "shots": 100})).json()
@@ -134,6 +136,7 @@ async def test_worker_without_its_broker_is_not_ready(distributed: Distributed) 
 
 
 async def test_workers_come_and_go(distributed: Distributed) -> None:
+    distributed.fleet.fork_server = None
     beat: dict[str, Any] = {"KETLINE_WORKER_BEAT_S": "0.3"}
     process = await distributed.start_api()
     stopped = await distributed.start_worker("stopped", slots=2, **beat)

@@ -121,7 +121,7 @@ async def _drained(administration: "Administration", drain: Drain, timeout: floa
 def requeue(
     tasks: Annotated[list[str] | None, typer.Argument(help="Task ids, as submit prints them.")] = None,
     lost: Annotated[
-        bool, typer.Option("--lost", help="All tasks whose worker is dead, as after a restore of the database.")
+        bool, typer.Option("--lost", help="All tasks whose worker is dead; with --force, all that are running.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Take tasks back also from workers that are alive.")] = False,
     data_dir: DataDir = None,
@@ -136,7 +136,7 @@ def requeue(
         return (await administration.interventions.requeue(task_id, operator(), force=force)).value
 
     async def all_lost(administration: "Administration") -> Sequence[TaskId]:
-        return await administration.interventions.lost()
+        return await administration.interventions.lost(force=force)
 
     _for_each(all_lost if lost else tasks or [], one, "requeued", data_dir=data_dir, as_json=as_json)
 
