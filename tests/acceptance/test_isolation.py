@@ -152,7 +152,9 @@ class Shared:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[Shared]:
-    with shared_service(tmp_path_factory.mktemp("isolation"), fork_server, KETLINE_WORKER_SLOTS="2") as service:
+    with shared_service(
+        tmp_path_factory.mktemp("isolation"), fork_server, KETLINE_WORKER_SLOTS="2", KETLINE_SHUTDOWN_GRACE_S="1"
+    ) as service:
         keys = [service.key(f"{MARK}-project", Role.SUBMITTER, MARK), service.key("strangers", Role.OPERATOR)]
         with service.client(keys[0]) as owner, service.client(keys[1]) as stranger:
             task_ids = {name: _submitted(owner, name, body) for name, body in TASKS.items()}
