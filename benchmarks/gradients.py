@@ -18,7 +18,7 @@ from ketline.domain.tasks.inputs import Inputs
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 
 _STEP = 1e-5
 # Qubits and inputs; of so many qubits the slower ways are left out.

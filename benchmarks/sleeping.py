@@ -13,7 +13,9 @@ from multiprocessing.connection import Connection
 
 from ketline.domain.results.result import Profile, RunResult
 from ketline.execution.parent.runner import ChildRunnerFactory
-from ketline.execution.protocol import READY, Request, Response, decode_request, encode_response
+from ketline.execution.protocol.requests import Request, decode_request
+from ketline.execution.protocol.responses import Response, encode_response
+from ketline.execution.protocol.start import READY
 from ketline.simulator import die_with_parent
 
 

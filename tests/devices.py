@@ -13,7 +13,7 @@ from ketline.domain.devices.device import Device, device_from_json
 from ketline.domain.devices.device_run import DeviceRun
 from ketline.domain.tasks.inputs import Inputs
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from tests.circuits import as_qpy
 
 Edge = tuple[int, int]

@@ -12,14 +12,8 @@ from ketline.domain.results.result import RunResult
 from ketline.domain.tasks.inputs import Inputs
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
-from ketline.execution.protocol import (
-    Command,
-    Request,
-    decode_request,
-    decode_response,
-    encode_request,
-    encode_response,
-)
+from ketline.execution.protocol.requests import Command, Request, decode_request, encode_request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from tests.circuits import as_qpy
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc";'

@@ -13,7 +13,8 @@ from ketline.domain.results.result import RunResult
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request, decode_request, decode_response, encode_request, encode_response
+from ketline.execution.protocol.requests import Request, decode_request, encode_request
+from ketline.execution.protocol.responses import decode_response, encode_response
 
 # Makes ready what is timed then, for the round of this number.
 Way = Callable[[int], Callable[[], Any]]

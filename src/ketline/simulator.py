@@ -36,10 +36,10 @@ def main(fd: str, parent: str, limits: str) -> None:
     confine(gpu=json.loads(limits)["gpu"])  # guard: child.confined
     # Again, because a process that changes its user loses its parent-death signal.
     die_with_parent(int(parent))  # guard: child.tied_first
-    from ketline.execution import protocol
     from ketline.execution.child.main import main as serve_parent
+    from ketline.execution.protocol.start import decode_limits
 
-    serve_parent(int(fd), protocol.decode_limits(limits), use)
+    serve_parent(int(fd), decode_limits(limits), use)
 
 
 if __name__ == "__main__":

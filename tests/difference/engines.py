@@ -25,7 +25,7 @@ from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from ketline.execution.simulators.engines import Engines
 from ketline.execution.simulators.methods.statevector import final_state
 from ketline.execution.simulators.quota import Quota

@@ -19,7 +19,10 @@ from ketline.execution.child import main as child
 from ketline.execution.child.executor import Executor
 from ketline.execution.child.resource_use import ResourceUse
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import READY, Request, Response, decode_limits, is_admission_request
+from ketline.execution.protocol.admission import is_admission_request
+from ketline.execution.protocol.requests import Request
+from ketline.execution.protocol.responses import Response
+from ketline.execution.protocol.start import READY, decode_limits
 from ketline.execution.simulators.quota import Admit, always_admit
 from ketline.simulator import die_with_parent
 from tests.failpoints.control import Control, Fault

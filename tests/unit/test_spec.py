@@ -21,7 +21,7 @@ from ketline.domain.circuits.method import Method
 from ketline.domain.tasks.labels import Labels
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.domain.tasks.spec_fields import SPEC_FIELDS, SpecField, digest_of
-from ketline.execution.protocol import Request, decode_request, encode_request
+from ketline.execution.protocol.requests import Request, decode_request, encode_request
 from ketline.schemas.lists import TaskSummary
 from ketline.schemas.submissions import DEFAULT_SHOTS, SubmitRequest
 from ketline.schemas.tasks import TaskView

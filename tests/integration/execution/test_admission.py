@@ -16,7 +16,7 @@ from ketline.domain.errors import MachineBusy, MemoryLimitExceeded, SimulatorDie
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
-from ketline.execution.protocol import READY
+from ketline.execution.protocol.start import READY
 from ketline.ports.tasks.runner import CircuitRunner
 from tests.acceptance.programs import long_program
 from tests.integration.execution.conftest import BELL, child_pid, is_gone, read_proc, until

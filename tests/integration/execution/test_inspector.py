@@ -24,7 +24,7 @@ from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import ChildInspector, open_inspector
 from ketline.execution.parent.runner import CHILD
-from ketline.execution.protocol import READY
+from ketline.execution.protocol.start import READY
 from tests.integration.execution.conftest import BELL, is_gone, until
 
 LIMITS = ExecutionLimits(memory_bytes=1 << 40, process_memory_bytes=256 << 20)

@@ -24,7 +24,7 @@ from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import open_inspector
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
-from ketline.execution.protocol import READY
+from ketline.execution.protocol.start import READY
 from ketline.ports.tasks.runner import CircuitRunner
 from tests.integration.execution.conftest import child_pid, until
 

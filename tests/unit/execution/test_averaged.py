@@ -20,7 +20,7 @@ from ketline.domain.results.outputs import OutputType, RequestedOutput
 from ketline.domain.tasks.inspection import Inspection
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command
+from ketline.execution.protocol.requests import Command
 from tests.blocks import long_after
 from tests.noise import random_circuit, random_model
 from tests.outputs import COUNTS, close, found_of, outcome, result

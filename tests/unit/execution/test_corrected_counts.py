@@ -20,13 +20,8 @@ from ketline.domain.results.result import RunResult
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import (
-    Request,
-    decode_request,
-    decode_response,
-    encode_request,
-    encode_response,
-)
+from ketline.execution.protocol.requests import Request, decode_request, encode_request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from ketline.execution.simulators.estimation.corrected_counts import nearest_probabilities
 from tests.circuits import as_qpy
 from tests.devices import device_of, run_on

@@ -17,7 +17,7 @@ from ketline.execution.child.executor import Executor
 from ketline.execution.circuit.operations import steps_of
 from ketline.execution.circuit.passes.gate_runs import with_runs_multiplied
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from ketline.execution.simulators.states.aer_state import aer_final_state
 from tests.blocks import long_after
 from tests.circuits import as_qpy

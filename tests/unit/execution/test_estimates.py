@@ -25,7 +25,8 @@ from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.circuit.observables.pauli_bases import measured_sums
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request, decode_response, encode_response
+from ketline.execution.protocol.requests import Command, Request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from tests.circuits import as_qpy, terms_of
 from tests.noise import random_circuit, random_model
 from tests.outcomes import random_dynamic, random_observables, values_over_outcomes

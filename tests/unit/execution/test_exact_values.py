@@ -21,7 +21,8 @@ from ketline.domain.tasks.inspection import Inspection
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request, decode_response, encode_response
+from ketline.execution.protocol.requests import Command, Request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from tests.blocks import long_after, numbers
 from tests.circuits import as_qpy, terms_of
 from tests.noise import random_circuit, random_model

@@ -8,7 +8,7 @@ from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.child.soft_time_limit import SoftTimeLimit
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 
 
 class Failing(Executor):

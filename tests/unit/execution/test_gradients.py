@@ -22,14 +22,8 @@ from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.checked_gradients import checked_gradients
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import (
-    Command,
-    Request,
-    decode_request,
-    decode_response,
-    encode_request,
-    encode_response,
-)
+from ketline.execution.protocol.requests import Command, Request, decode_request, encode_request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from tests.blocks import long_after
 from tests.circuits import as_qpy
 from tests.unit.execution.random_gradient_programs import RandomProgram, random_program

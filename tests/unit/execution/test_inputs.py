@@ -9,7 +9,8 @@ from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.qpy import bind_inputs
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request, decode_request, decode_response, encode_request, encode_response
+from ketline.execution.protocol.requests import Request, decode_request, encode_request
+from ketline.execution.protocol.responses import decode_response, encode_response
 
 INCLUDE = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 TWO = "qubit[2] q; bit[2] c; rx(pi * a[0]) q[0]; rx(pi * a[1]) q[1]; c = measure q;"

@@ -19,7 +19,7 @@ from ketline.execution.child.executor import Executor
 from ketline.execution.child.sweep_inspection import inspect_sweep
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from ketline.execution.simulators.durations import simulating_seconds
 from ketline.execution.simulators.methods import SIMULATION_METHODS, choose
 

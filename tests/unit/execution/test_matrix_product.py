@@ -22,7 +22,7 @@ from ketline.execution.circuit.passes.routing import Route, RouteTooLong, route
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.engines import Engines
 from ketline.execution.simulators.matrix_product import MatrixProduct

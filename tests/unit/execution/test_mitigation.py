@@ -27,14 +27,8 @@ from ketline.execution.child.executor import Executor
 from ketline.execution.circuit.observables.aer_instructions import Support
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import (
-    Command,
-    Request,
-    decode_request,
-    decode_response,
-    encode_request,
-    encode_response,
-)
+from ketline.execution.protocol.requests import Command, Request, decode_request, encode_request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from ketline.execution.simulators.estimation.extrapolation import extrapolated
 from ketline.execution.simulators.estimation.folding import folded
 from tests.circuits import as_qpy

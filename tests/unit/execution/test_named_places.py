@@ -16,7 +16,7 @@ from ketline.domain.results.outputs import OutputType, RequestedOutput
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from tests.blocks import long_after
 from tests.outputs import COUNTS, HEAD, close, found_of, only, outcome, result
 

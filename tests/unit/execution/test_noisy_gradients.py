@@ -21,7 +21,7 @@ from ketline.domain.tasks.inspection import Inspection
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from tests.blocks import long_after, numbers
 from tests.unit.execution.random_gradient_programs import random_program
 from tests.unit.execution.test_gradients import (

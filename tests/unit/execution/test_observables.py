@@ -21,14 +21,8 @@ from ketline.domain.tasks.inspection import Inspection
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import (
-    Command,
-    Request,
-    decode_request,
-    decode_response,
-    encode_request,
-    encode_response,
-)
+from ketline.execution.protocol.requests import Command, Request, decode_request, encode_request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from tests.circuits import as_qpy, terms_of
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc";'

@@ -21,7 +21,7 @@ from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program
 from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from ketline.execution.simulators.aer import Simulator
 from tests.corpus.openqasm2 import openqasm2_programs, outcomes_of
 

@@ -31,10 +31,7 @@ from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.checked_outputs import checked_outputs
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import (
-    Command,
-    Request,
-)
+from ketline.execution.protocol.requests import Command, Request
 from tests.blocks import long_after
 from tests.circuits import terms_of
 from tests.outputs import COUNTS, HEAD, array, close, only, outcome, result

@@ -11,7 +11,7 @@ from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program, program_reader
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 
 LIMITS = ExecutionLimits()
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'

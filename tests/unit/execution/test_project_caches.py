@@ -15,7 +15,7 @@ from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from tests.circuits import as_qpy
 
 OURS, THEIRS = ProjectName("ours"), ProjectName("theirs")
@@ -81,7 +81,7 @@ def cached_functions() -> Mapping[str, Any]:
 
 # Of shapes of messages, of what is installed, and of circuits, which are compared by identity.
 OF_NO_PROGRAM = {
-    "ketline.execution.protocol._field_names",
+    "ketline.execution.protocol.fields._field_names",
     "ketline.execution.simulators.states.lightning_state.load_lightning",
     "ketline.execution.simulators.branches.branching.branching_circuit",
     "ketline.execution.simulators.ensembles.methods.require_flow",

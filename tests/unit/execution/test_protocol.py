@@ -15,17 +15,9 @@ from ketline.domain.results.result import Profile, ProgramWarning, RunResult, Wa
 from ketline.domain.tasks.inspection import Drawing, Inspection
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import (
-    Command,
-    Request,
-    Response,
-    decode_limits,
-    decode_request,
-    decode_response,
-    encode_limits,
-    encode_request,
-    encode_response,
-)
+from ketline.execution.protocol.requests import Command, Request, decode_request, encode_request
+from ketline.execution.protocol.responses import Response, decode_response, encode_response
+from ketline.execution.protocol.start import decode_limits, encode_limits
 
 PROFILE = Profile(
     method="stabilizer", qubits=2, depth=3, operations={"h": 1}, parsing_seconds=0.1, simulating_seconds=0.2

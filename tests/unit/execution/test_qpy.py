@@ -40,14 +40,8 @@ from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import (
-    Command,
-    Request,
-    decode_request,
-    decode_response,
-    encode_request,
-    encode_response,
-)
+from ketline.execution.protocol.requests import Command, Request, decode_request, encode_request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from tests.circuits import as_qpy
 
 LIMITS = ExecutionLimits(max_operations=2000, max_qubits=40, max_bits=50)

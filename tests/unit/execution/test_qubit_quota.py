@@ -13,7 +13,8 @@ from ketline.domain.tasks.kind import TaskKind
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, CommandResult, Request
+from ketline.execution.protocol.requests import Command, Request
+from ketline.execution.protocol.responses import CommandResult
 
 # Three qubits are declared, of which one is simulated.
 PROGRAM = 'include "stdgates.inc"; qubit[3] q; bit c; x q[0]; c = measure q[0];'

@@ -10,7 +10,7 @@ from ketline.domain.results.result import RunResult
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from ketline.execution.simulators.quota import LARGE_BYTES, Quota, is_large
 
 MEBIBYTE = 1 << 20

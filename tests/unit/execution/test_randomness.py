@@ -19,7 +19,7 @@ from ketline.domain.tasks.seeds import SEED_SCHEME, derived_seed, point_seed
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from tests.blocks import long_after
 from tests.circuits import as_qpy
 

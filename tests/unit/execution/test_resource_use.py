@@ -9,7 +9,7 @@ import pytest
 from ketline.domain.errors import ProgramInvalid
 from ketline.domain.results.result import RunResult
 from ketline.execution.child.resource_use import ResourceUse
-from ketline.execution.protocol import Response
+from ketline.execution.protocol.responses import Response
 from tests.unit.execution.test_protocol import INSPECTION, RESULT
 
 HELD_BYTES = 256 << 20

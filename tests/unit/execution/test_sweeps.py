@@ -16,7 +16,8 @@ from ketline.domain.tasks.seeds import point_seed
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request, Response, decode_response, encode_response
+from ketline.execution.protocol.requests import Command, Request
+from ketline.execution.protocol.responses import Response, decode_response, encode_response
 
 TURN = """OPENQASM 3.0;
 include "stdgates.inc";

@@ -32,7 +32,8 @@ from ketline.execution.drawing import draw
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, CommandResult, Request, Response
+from ketline.execution.protocol.requests import Command, Request
+from ketline.execution.protocol.responses import CommandResult, Response
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.channels import NoiseModel
 from ketline.execution.simulators.estimation import planned_run

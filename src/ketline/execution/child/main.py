@@ -14,14 +14,10 @@ from ketline.execution.child.executor import Executor
 from ketline.execution.child.memory_growth import MemoryGrowth
 from ketline.execution.child.resource_use import ResourceUse
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import (
-    GRANTED,
-    READY,
-    Request,
-    decode_request,
-    encode_admission_request,
-    encode_response,
-)
+from ketline.execution.protocol.admission import GRANTED, encode_admission_request
+from ketline.execution.protocol.requests import Request, decode_request
+from ketline.execution.protocol.responses import encode_response
+from ketline.execution.protocol.start import READY
 
 # Importing Qiskit and Aer reserves 1.3 GB of address space, most of it never touched.
 _BASE_ADDRESS_SPACE = 2 << 30

@@ -14,7 +14,7 @@ from ketline.execution.frontend.openqasm2 import refuse_inputs
 from ketline.execution.frontend.program import Observed, Program, load_program, program_reader, with_inputs
 from ketline.execution.frontend.sloped_programs import SlopedReader, sloped_reader
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from ketline.execution.transpiling import DevicePrograms
 
 # A parsed program takes up to some megabytes for each 64 KiB of text.

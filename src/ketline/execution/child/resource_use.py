@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 
 from ketline.domain.results.result import RunResult
-from ketline.execution.protocol import Response
+from ketline.execution.protocol.responses import Response
 
 # Source: proc_pid_clear_refs(5): resets the peak resident set size to the present one.
 _CLEAR_REFS, _RESET_PEAK = "/proc/self/clear_refs", b"5"

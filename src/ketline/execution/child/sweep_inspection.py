@@ -9,7 +9,7 @@ from ketline.domain.failures import Failure
 from ketline.domain.results.observables import observables_at
 from ketline.domain.tasks.inspection import Inspection
 from ketline.domain.tasks.sweep import points_of
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 
 # Short enough that other programs need not wait: `parent/reader_pool.py` lets them pass one that takes a second.
 _SECONDS = 0.5

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import encode_limits
+from ketline.execution.protocol.start import encode_limits
 from ketline.execution.sandbox import hide_process
 
 # The variables that the child inherits: no others, because a service's environment contains credentials.

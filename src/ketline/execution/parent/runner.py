@@ -34,19 +34,10 @@ from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.channel import Channel, ChannelClosed
 from ketline.execution.parent.counts import SimulatorCounts
 from ketline.execution.parent.process import ProcessEnded, SimulatorProcess
-from ketline.execution.protocol import (
-    BUSY,
-    GRANTED,
-    READY,
-    Command,
-    CommandResult,
-    Request,
-    Response,
-    decode_admission_request,
-    decode_response,
-    encode_request,
-    is_admission_request,
-)
+from ketline.execution.protocol.admission import BUSY, GRANTED, decode_admission_request, is_admission_request
+from ketline.execution.protocol.requests import Command, Request, encode_request
+from ketline.execution.protocol.responses import CommandResult, Response, decode_response
+from ketline.execution.protocol.start import READY
 from ketline.ports.tasks.runner import CircuitRunner
 
 CHILD = (sys.executable, "-P", "-m", "ketline.simulator")

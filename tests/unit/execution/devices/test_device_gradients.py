@@ -18,7 +18,8 @@ from ketline.domain.results.gradients import Gradient, GradientMethod
 from ketline.domain.results.result import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request, decode_response, encode_response
+from ketline.execution.protocol.requests import Command, Request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from tests.blocks import long_after, numbers
 from tests.circuits import terms_of
 from tests.devices import RING_EDGES, backend_of, device_of, request_on

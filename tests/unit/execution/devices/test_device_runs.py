@@ -26,7 +26,7 @@ from ketline.domain.tasks.inspection import Drawing, Inspection
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from ketline.execution.transpiling import DevicePrograms
 from tests.blocks import long_after, numbers
 from tests.circuits import as_qpy

@@ -17,7 +17,8 @@ from ketline.domain.tasks.inspection import Drawing
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request, decode_response, encode_response
+from ketline.execution.protocol.requests import Command, Request
+from ketline.execution.protocol.responses import decode_response, encode_response
 from ketline.execution.transpiling import DevicePrograms
 from tests.blocks import long_after, numbers
 from tests.devices import backend_of, device_of, request_on

@@ -20,7 +20,7 @@ from ketline.domain.results.mitigation import Extrapolation, Folding, Mitigation
 from ketline.domain.results.result import RunResult, WarningCode
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from ketline.execution.transpiling import DevicePrograms
 from tests.blocks import long_after, numbers
 from tests.circuits import terms_of

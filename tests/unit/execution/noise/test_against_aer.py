@@ -17,7 +17,7 @@ from ketline.domain.results.result import RunResult
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from tests.blocks import long_after, numbers
 from tests.circuits import as_qpy
 from tests.noise import (

@@ -15,7 +15,7 @@ from ketline.domain.errors import NoiseInvalid
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from ketline.execution.simulators.channels.model import model_of
 from tests.circuits import as_qpy
 

@@ -16,7 +16,7 @@ from ketline.domain.tasks.inspection import Inspection
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Request
+from ketline.execution.protocol.requests import Command, Request
 from ketline.execution.simulators.channels.model import NoiseModels
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; '

@@ -12,7 +12,7 @@ from ketline.domain.circuits.method import Method
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from ketline.execution.simulators.channels.named import relaxation
 from tests.noise import assert_drawn_from
 

@@ -6,7 +6,7 @@ from ketline.domain.devices.stored_noise import StoredNoise, large_noise
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request, decode_request, encode_request
+from ketline.execution.protocol.requests import Request, decode_request, encode_request
 from ketline.execution.simulators.channels import NoiseModels
 from tests.large_noise import large_model
 

@@ -13,7 +13,7 @@ from ketline.execution.child.reader import ProgramReader
 from ketline.execution.child.soft_time_limit import Stopwatch
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.channels import NoiseModel
 from ketline.execution.simulators.estimation import Calibration

@@ -18,7 +18,7 @@ from ketline.execution.child.runs.context import RunContext
 from ketline.execution.child.runs.derivatives import by_input
 from ketline.execution.frontend.program import Program
 from ketline.execution.frontend.sloped_programs import SlopedProgram, SlopedReader
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from ketline.execution.simulators.aer import Differentiated, Simulator
 from ketline.execution.simulators.methods import Choice
 

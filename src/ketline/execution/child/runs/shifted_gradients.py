@@ -25,7 +25,7 @@ from ketline.execution.circuit.operations import Step
 from ketline.execution.frontend.program import Program
 from ketline.execution.frontend.sloped_programs import SlopedProgram
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol.requests import Request
 from ketline.execution.simulators.aer import Expectation, Simulator
 from ketline.execution.simulators.channels import NoiseModel
 from ketline.execution.simulators.ensembles import is_unitary
