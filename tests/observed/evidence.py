@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from ketline.domain.operations import metrics as table
 from ketline.domain.operations.metrics import INSTRUMENTS, Instrument
@@ -27,6 +26,8 @@ CONSTANT_METRICS: Mapping[Instrument, str] = {
     table.DATA_FREE: "only `ketline up` has a data directory",
     table.DATA_SIZE: "only `ketline up` has a data directory",
 }
+# Their series are there only while something is wrong.
+PASSING_METRICS = frozenset({table.DEPENDENCY_PROBLEM})
 SPANS = frozenset({*TASK_TREE, "POST /tasks"})
 
 
@@ -89,7 +90,8 @@ async def metric_rows(watch: Watch) -> Sequence[Row]:
     for instrument in INSTRUMENTS:
         history = await watch.history(instrument)
         reason = CONSTANT_METRICS.get(instrument)
-        sound = has_changed(instrument, history) if reason is None else None
+        seen = bool(history) if instrument in PASSING_METRICS else has_changed(instrument, history)
+        sound = seen if reason is None else None
         values = [value for series in history for value in series]
         detail = reason or (f"{min(values):g} to {max(values):g}, {len(history)} series" if values else "never seen")
         rows.append(Row(area="metrics", name=instrument.name, sound=sound, detail=detail))
@@ -128,13 +130,13 @@ def span_rows(spans: Sequence[Span], tasks: Sequence[StoredTask]) -> Iterator[Ro
     yield Row(
         area="spans", name="one trace for each task", sound=not several, detail=f"{len(several)} of {len(of_task)}"
     )
-    links = [pair for found in of_task.values() for pair in pairwise(attempts_of(found)) if _are_successive(*pair)]
-    linked = sum(first.span_id in second.links for first, second in links)
+    links = [pair for found in of_task.values() for pair in _successive(attempts_of(found))]
+    unlinked = [f"{first} and {second}" for first, second in links if first.span_id not in second.links]
     yield Row(
         area="spans",
         name="links to the attempt before",
-        sound=linked == len(links) > 0,
-        detail=f"{linked} of {len(links)}",
+        sound=bool(links) and not unlinked,
+        detail="; ".join([f"{len(links) - len(unlinked)} of {len(links)}", *unlinked]),
     )
     expected = sum(task.attempt for task in tasks)
     arrived = counts["process task"]
@@ -143,8 +145,16 @@ def span_rows(spans: Sequence[Span], tasks: Sequence[StoredTask]) -> Iterator[Ro
     )
 
 
-def _are_successive(first: Span, second: Span) -> bool:
-    return int(second.attributes["ketline.attempt"]) == int(first.attributes["ketline.attempt"]) + 1
+def _successive(attempts: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
+    """Each attempt with the one before; that has no span of its own if its worker could not record its outcome."""
+    ended = {_number(span): span for span in attempts if span.attributes.get("ketline.outcome") != "fenced_off"}
+    for span in attempts:
+        if (before := ended.get(_number(span) - 1)) is not None:
+            yield before, span
+
+
+def _number(attempt: Span) -> int:
+    return int(attempt.attributes["ketline.attempt"])
 
 
 def command_rows(results: Mapping[str, str | None]) -> Iterator[Row]:

@@ -86,9 +86,9 @@ class Faults:
             await self.watch.fired("KetlineSimulatorsCannotStart")
 
     async def simulators_die(self) -> None:
-        """SIGKILL for each simulator that runs one of these tasks, which have one attempt; receivers fail meanwhile."""
+        """SIGKILL for each simulator with one of these tasks, half of which are retried; receivers fail meanwhile."""
         self.stack.callbacks.refuses = True
-        ids = [await self._submit(ENDLESS, max_attempts=1) for _ in range(10)]
+        ids = [await self._submit(ENDLESS, max_attempts=1 + number % 2) for number in range(10)]
         killing = asyncio.create_task(self._kill_busy_simulators())
         try:
             await self.watch.fired("KetlineSimulatorsDying", "KetlineTasksFailing", seconds=60.0)
@@ -144,6 +144,12 @@ class Faults:
         await self.commands.succeeds("admin", "requeue", running[0], "--force")
         for task_id in running:
             await self.commands.succeeds("admin", "fail", task_id, "--reason", "observed")
+        running = [await self._submit(ENDLESS) for _ in range(len(WORKERS) * SLOTS)]
+        for task_id in running:
+            await api.reached(task_id, "processing")
+        await self.commands.succeeds("admin", "drain", first)
+        await self.watch.shows("ketline_workers_draining > 0")
+        await self._cancel(running)
         await self.commands.succeeds("admin", "drain", first, "--wait", "--timeout", "60")
         self.commands.record("a drained worker stops", await self.stack.workers[first].stop() == 0)
         await self.stack.start_workers()

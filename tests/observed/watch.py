@@ -35,6 +35,14 @@ class Watch:
             await asyncio.sleep(POLL_SECONDS)
         self.missed |= awaited
 
+    async def shows(self, expression: str, seconds: float = 45.0) -> None:
+        """Wait until Prometheus has a value of an expression, at most so long; whether it ever had is in `history`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            if await self.prometheus.query(expression) or time.monotonic() > deadline:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
     async def quiet(self, seconds: float) -> set[str]:
         """Wait until no alert fires, at most so long; return those that still do."""
         deadline = time.monotonic() + seconds
