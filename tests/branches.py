@@ -57,20 +57,24 @@ def exact_distribution(circuit: QuantumCircuit) -> dict[str, float]:
     state = np.zeros((2,) * circuit.num_qubits, dtype=complex)
     state[(0,) * circuit.num_qubits] = 1
     start = Branch(state, (False,) * circuit.num_clbits, dict.fromkeys(circuit.iter_vars(), 0))
-    found: dict[str, float] = defaultdict(float)
-    walker = _Walker(circuit)
-    for branch in walker.run(circuit, [start], range(circuit.num_qubits), range(circuit.num_clbits)):
-        found[_key(circuit, branch.bits)] += branch.probability
-    total = sum(found.values())
-    return {key: value / total for key, value in found.items()}
+    return Walker(circuit).distribution_from(start)
 
 
-class _Walker:
+class Walker:
     """Runs blocks on branches; qubits and bits of a block are given by their places in the whole circuit."""
 
     def __init__(self, circuit: QuantumCircuit) -> None:
+        self._circuit = circuit
         self._registers = {register.name: register for register in circuit.cregs}
         self._places = {bit: place for place, bit in enumerate(circuit.clbits)}
+
+    def distribution_from(self, start: Branch) -> dict[str, float]:
+        circuit = self._circuit
+        found: dict[str, float] = defaultdict(float)
+        for branch in self.run(circuit, [start], range(circuit.num_qubits), range(circuit.num_clbits)):
+            found[_key(circuit, branch.bits)] += branch.probability
+        total = sum(found.values())
+        return {key: value / total for key, value in found.items()}
 
     def run(
         self, block: QuantumCircuit, branches: Sequence[Branch], qubits: Sequence[int], clbits: Sequence[int]
@@ -83,7 +87,7 @@ class _Walker:
             cells = [bits[bit] for bit in instruction.clbits]
             done = [one for branch in going for one in self._step(instruction.operation, branch, places, cells)]
             gone += [branch for branch in done if branch.leaving]
-            going = _merged([branch for branch in done if not branch.leaving])
+            going = self.merged([branch for branch in done if not branch.leaving])
         return going + gone
 
     def _step(self, operation: Any, branch: Branch, qubits: list[int], cells: list[int]) -> list[Branch]:
@@ -91,22 +95,30 @@ class _Walker:
             case name if name in _IGNORED:
                 return [branch]
             case "measure":
-                return [
-                    replace(branch, state=state, bits=_with(branch.bits, cells[0], bool(outcome)))
-                    for outcome, state in _projected(branch.state, qubits[0])
-                ]
+                return list(self.measured(branch, qubits[0], cells[0]))
             case "reset":
-                return [
-                    replace(branch, state=np.flip(state, qubits[0]) if outcome else state)
-                    for outcome, state in _projected(branch.state, qubits[0])
-                ]
+                return list(self.reset(branch, qubits[0]))
             case "break_loop" | "continue_loop":
                 return [replace(branch, leaving=operation.name)]
             case "store":
                 return [self._stored(operation, branch)]
             case "if_else" | "switch_case" | "while_loop" | "for_loop" | "box":
                 return self._controlled(operation, branch, qubits, cells)
-        return [replace(branch, state=_applied(branch.state, Operator(operation).data, qubits))]
+        return [self.applied(branch, operation, qubits)]
+
+    def measured(self, branch: Branch, qubit: int, cell: int) -> Iterator[Branch]:
+        for outcome, state in _projected(branch.state, qubit):
+            yield replace(branch, state=state, bits=with_bit(branch.bits, cell, bool(outcome)))
+
+    def reset(self, branch: Branch, qubit: int) -> Iterator[Branch]:
+        for outcome, state in _projected(branch.state, qubit):
+            yield replace(branch, state=np.flip(state, qubit) if outcome else state)
+
+    def applied(self, branch: Branch, gate: Any, qubits: Sequence[int]) -> Branch:
+        return replace(branch, state=multiplied(branch.state, Operator(gate).data, qubits))
+
+    def merged(self, branches: Sequence[Branch]) -> list[Branch]:
+        return [branch for branch in branches if branch.probability > NEGLIGIBLE / 1e4]
 
     def _controlled(self, operation: Any, branch: Branch, qubits: list[int], cells: list[int]) -> list[Branch]:
         match operation.name:
@@ -148,11 +160,11 @@ class _Walker:
         value = self._value(operation.rvalue, branch)
         target = operation.lvalue.var
         if isinstance(target, Clbit):
-            return replace(branch, bits=_with(branch.bits, self._places[target], bool(value)))
+            return replace(branch, bits=with_bit(branch.bits, self._places[target], bool(value)))
         if target in self._registers.values():
             bits = branch.bits
             for place, bit in enumerate(target):
-                bits = _with(bits, self._places[bit], bool(value >> place & 1))
+                bits = with_bit(bits, self._places[bit], bool(value >> place & 1))
             return replace(branch, bits=bits)
         return replace(branch, variables={**branch.variables, operation.lvalue: value})
 
@@ -199,10 +211,6 @@ def _turn_ended(branches: Sequence[Branch]) -> tuple[list[Branch], list[Branch]]
     return staying, left
 
 
-def _merged(branches: Sequence[Branch]) -> list[Branch]:
-    return [branch for branch in branches if branch.probability > NEGLIGIBLE / 1e4]
-
-
 def _projected(
     state: np.ndarray[Any, np.dtype[np.complex128]], qubit: int
 ) -> Iterator[tuple[int, np.ndarray[Any, np.dtype[np.complex128]]]]:
@@ -214,7 +222,7 @@ def _projected(
             yield outcome, kept
 
 
-def _applied(
+def multiplied(
     state: np.ndarray[Any, np.dtype[np.complex128]], matrix: Any, qubits: Sequence[int]
 ) -> np.ndarray[Any, np.dtype[np.complex128]]:
     """A matrix on some axes of a state; its first qubit is the lowest bit of its indices, as in Qiskit."""
@@ -224,7 +232,7 @@ def _applied(
     return np.moveaxis(product, range(count), axes)
 
 
-def _with(bits: tuple[bool, ...], place: int, value: bool) -> tuple[bool, ...]:
+def with_bit(bits: tuple[bool, ...], place: int, value: bool) -> tuple[bool, ...]:
     return (*bits[:place], value, *bits[place + 1 :])
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from qiskit.circuit import Clbit, ControlFlowOp
+from qiskit.circuit import Clbit, ControlFlowOp, QuantumCircuit
 
 from ketline.execution.circuit.passes.lowered import BRANCHES
 from ketline.execution.frontend.program import Program
@@ -39,13 +39,57 @@ def with_spare_bit(circuit: Any) -> Any:
     return result
 
 
-def key_without_spare_bit(program: Program) -> KeyFormat:
-    """As `key_of`, of an outcome that may have one more bit."""
-    declared = (1 << program.lowered.num_clbits) - 1
-    convert = program.outcome
-    return KeyFormat(
-        program.groups, lambda outcome: outcome & declared if convert is None else convert(outcome & declared)
-    )
+def with_measured_bit_last(circuit: Any) -> Any:
+    """The circuit with its last bit exchanged for a measured one, if it computes on bits and measures none into it.
+
+    With readout errors Aer has no bits beyond the last that is measured: it leaves out what is assigned to them, and
+    fails where a formula reads them.
+    """
+    if not circuit.clbits or _READING_BITS.isdisjoint(instruction.name for instruction in circuit.data):
+        return circuit
+    measured = _measured_bits(circuit)
+    if not measured or circuit.clbits[-1] in measured:
+        return circuit
+    bits = list(circuit.clbits)
+    place = max(number for number, bit in enumerate(bits) if bit in measured)
+    bits[place], bits[-1] = bits[-1], bits[place]
+    result = QuantumCircuit(circuit.qubits, bits, *circuit.qregs, *circuit.cregs, global_phase=circuit.global_phase)
+    for instruction in circuit.data:
+        result.append(instruction, copy=False)
+    return result
+
+
+def key_of_declared(program: Program, circuit: Any) -> KeyFormat:
+    """As `key_of`, of an outcome of a circuit that `with_spare_bit` and `with_measured_bit_last` have made."""
+    declared, convert = program.lowered.circuit.clbits, program.outcome
+    mask = (1 << len(declared)) - 1
+    moved = next((number for number, bit in enumerate(declared) if circuit.clbits[number] != bit), None)
+
+    def outcome_of(outcome: int) -> int:
+        if moved is not None:
+            outcome = _exchanged(outcome, moved, len(declared) - 1)
+        return outcome & mask if convert is None else convert(outcome & mask)
+
+    return KeyFormat(program.groups, outcome_of)
+
+
+def _exchanged(outcome: int, one: int, other: int) -> int:
+    """An outcome in which two bits have each other's values."""
+    differ = (outcome >> one ^ outcome >> other) & 1
+    return outcome ^ (differ << one | differ << other)
+
+
+def _measured_bits(circuit: Any) -> set[Any]:
+    """The bits that measurements write, those in blocks too."""
+    found: set[Any] = set()
+    for instruction in circuit.data:
+        if instruction.name == "measure":
+            found.update(instruction.clbits)
+        elif instruction.is_control_flow():
+            for block in instruction.operation.blocks:
+                outer = dict(zip(block.clbits, instruction.clbits, strict=True))
+                found.update(outer[bit] for bit in _measured_bits(block))
+    return found
 
 
 def _overwritten(circuit: Any) -> set[int]:

@@ -18,7 +18,12 @@ from ketline.execution.simulators.engines import Engines, key_of
 from ketline.execution.simulators.methods import SIMULATION_METHODS, SimulationMethod
 from ketline.execution.simulators.methods.method import require_gates, without_values
 from ketline.execution.simulators.methods.stabilizer import CLASSICAL, CLIFFORD_GATES
-from ketline.execution.simulators.noise.aer_circuit import key_without_spare_bit, with_spare_bit, without_labels
+from ketline.execution.simulators.noise.aer_circuit import (
+    key_of_declared,
+    with_measured_bit_last,
+    with_spare_bit,
+    without_labels,
+)
 from ketline.execution.simulators.noise.aer_noise import aer_noise
 from ketline.execution.simulators.noise.circuit_errors import CircuitErrors
 
@@ -84,7 +89,8 @@ class AerMethodWithNoise:
         if not self._errors.has_delays:
             circuit = without_labels(circuit)
         if self._errors.misreadings:
-            circuit, key = with_spare_bit(circuit), key_without_spare_bit(program)
+            circuit = with_measured_bit_last(with_spare_bit(circuit))
+            key = key_of_declared(program, circuit)
         return engines.counts(circuit, shots, self.name, options, key, noise=aer_noise(self._errors))
 
     def expect(self, engines: Engines, program: Program, sums: PauliSums) -> Sequence[float]:
@@ -113,14 +119,16 @@ class Trajectories(AerMethodWithNoise):
     """A trajectory for each shot: Aer draws the errors of all operations before it, once for all iterations."""
 
     def require(self, lowered: Lowered, memory_bytes: int) -> None:
-        self._require_errors_once()
+        self._require_errors_once(lowered)
         super().require(lowered, memory_bytes)
 
-    def _require_errors_once(self) -> None:
+    def _require_errors_once(self, lowered: Lowered) -> None:
         if self._errors.are_repeated:
+            # A density matrix of Aer's cannot compute on bits.
+            others = "" if lowered.operations["store"] else "choose 'density_matrix' or 'automatic', or "
             raise ProgramUnsupported(
-                f"method '{self.name}' has the same errors in each iteration of a 'while' loop; choose "
-                "'density_matrix' or 'automatic', or write a 'for' loop"
+                f"method '{self.name}' has the same errors in each iteration of a 'while' loop; {others}write a 'for' "
+                "loop without 'break'"
             )
 
 
@@ -149,7 +157,7 @@ class StabilizerWithNoise(Trajectories):
     name = Method.STABILIZER
 
     def require(self, lowered: Lowered, memory_bytes: int) -> None:
-        self._require_errors_once()
+        self._require_errors_once(lowered)
         require_gates(lowered, self.name, _CLIFFORD)
         if not self._errors.keep_stabilizers:
             raise ProgramUnsupported(

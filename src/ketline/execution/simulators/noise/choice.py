@@ -79,9 +79,11 @@ def _for_while_loops(lowered: Lowered, method: SimulationMethod, limits: Executi
     try:
         method.require(lowered, limits.memory_bytes)
     except (ProgramTooLarge, ProgramUnsupported) as error:
-        why = error.message if isinstance(error, ProgramTooLarge) else "that method cannot compute on bits"
+        why, others = "that method cannot compute on bits, as this program does", ""
+        if isinstance(error, ProgramTooLarge):
+            why, others = error.message, ", or use fewer qubits"
         raise ProgramUnsupported(
-            f"a 'while' loop with errors needs a density matrix, and {why}: write a 'for' loop, or use fewer qubits"
+            f"a 'while' loop with errors needs a density matrix, and {why}: write a 'for' loop without 'break'{others}"
         ) from error
     return Choice(method, "a 'while' loop with errors needs a density matrix")
 
