@@ -18,6 +18,7 @@ from ketline.domain.circuits.qpy import VERSIONS
 from ketline.domain.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from ketline.domain.tasks.priority import SECONDS_PER_POINT
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.transpiling.transpiler import MOST_REFINEMENT_STEPS, MOST_SEARCH_STEPS
 
 ROOT = Path(__file__).parents[2]
 # Decisions tell what was measured when they were made.
@@ -49,6 +50,8 @@ LIMITS: Sequence[tuple[float, Sequence[str]]] = (
     (limits.MAX_DEVICE_BYTES / 2**20, ["a device of over N MiB"]),
     (limits.MAX_DEVICE_QUBITS, ["`qubits` \\| 1 to N objects"]),
     (limits.MAX_DEVICE_GATES, ["`gates` \\| up to N objects"]),
+    (MOST_SEARCH_STEPS, ["`VF2Layout`\\) ends after N steps"]),
+    (MOST_REFINEMENT_STEPS, ["`VF2PostLayout`\\) after N;"]),
     (limits.MAX_DEVICE_NAME_CHARACTERS, ["`name` \\| 1 to N letters"]),
     (limits.MAX_DEVICE_DESCRIPTION_CHARACTERS, ["`description` \\| up to N printable"]),
     (limits.MAX_NAME_CHARACTERS, ["`name`: 1 to N characters"]),

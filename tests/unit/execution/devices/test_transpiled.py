@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Statevector
-from qiskit.transpiler.passes import VF2Layout
+from qiskit.transpiler.passes import VF2Layout, VF2PostLayout
 
 from ketline.domain.access.principals import DEFAULT_PROJECT
-from ketline.domain.devices.device import Device
+from ketline.domain.devices.device import Device, device_from_json
 from ketline.domain.devices.generic_devices import generic_devices
+from ketline.domain.limits import MAX_DEVICE_QUBITS
 from ketline.domain.tasks.spec import TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.transpiling import DevicePrograms
-from ketline.execution.transpiling.transpiler import MOST_SEARCH_STEPS, operations_in
+from ketline.execution.transpiling.transpiler import MOST_REFINEMENT_STEPS, MOST_SEARCH_STEPS, Transpiler, operations_in
 from tests.blocks import long_after, numbers
-from tests.devices import LINE_EDGES, RING_EDGES, device_of, request_on
+from tests.devices import LINE_EDGES, RING_EDGES, device_of, request_on, run_on
 from tests.noise import GATES, random_circuit
 from tests.reference import assert_counts_match
 
@@ -164,3 +165,38 @@ def test_search_for_a_layout_without_swaps_is_bounded(level: int, monkeypatch: p
     program_of(request_on(grid, ring, optimization_level=level, noise=False).spec)
     assert limits
     assert all(first <= MOST_SEARCH_STEPS for first, _ in limits)
+
+
+def large_device() -> Device:
+    """As many qubits as a device can have, and 16,000 couplings between random ones."""
+    choose = random.Random(5)
+    edges: set[tuple[int, int]] = set()
+    while len(edges) < 16_000:
+        low, high = sorted(choose.sample(range(MAX_DEVICE_QUBITS), 2))
+        edges.add((low, high))
+    operands = [("u", [qubit]) for qubit in range(MAX_DEVICE_QUBITS)] + [("cx", list(edge)) for edge in sorted(edges)]
+    gates = [{"name": name, "qubits": qubits, "error": choose.uniform(0, 0.01)} for name, qubits in operands]
+    return device_from_json({"name": "large", "qubits": [{}] * MAX_DEVICE_QUBITS, "gates": gates})
+
+
+def test_search_for_smaller_errors_on_the_largest_device_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Qiskit's own limits it takes minutes for 20 qubits; there is no layout without swaps."""
+    limits: list[int] = []
+
+    def search(self: VF2PostLayout, dag: Any) -> Any:
+        limits.append(self.call_limit)
+        assert self.call_limit <= MOST_REFINEMENT_STEPS, "would search for minutes"
+        return original(self, dag)
+
+    original = VF2PostLayout.run
+    monkeypatch.setattr(VF2PostLayout, "run", search)
+    choose = random.Random(1)
+    circuit = QuantumCircuit(20, 20)
+    for _ in range(60):
+        circuit.ry(choose.random(), choose.randrange(20))
+        circuit.cx(*choose.sample(range(20), 2))
+    circuit.measure(range(20), range(20))
+    device = large_device()
+    found = Transpiler(device).transpiled(circuit, run_on(device, optimization_level=3))
+    assert len(limits) == 2
+    assert len(set(found.placement.layout)) == 20
