@@ -28,6 +28,8 @@ CONSTANT_METRICS: Mapping[Instrument, str] = {
 }
 # Their series are there only while something is wrong.
 PASSING_METRICS = frozenset({table.DEPENDENCY_PROBLEM})
+# Outcomes of attempts whose lease another process has ended.
+UNRECORDED = frozenset({"fenced_off", "lease_lost"})
 SPANS = frozenset({*TASK_TREE, "POST /tasks"})
 
 
@@ -147,7 +149,7 @@ def span_rows(spans: Sequence[Span], tasks: Sequence[StoredTask]) -> Iterator[Ro
 
 def _successive(attempts: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
     """Each attempt with the one before; that has no span of its own if its worker could not record its outcome."""
-    ended = {_number(span): span for span in attempts if span.attributes.get("ketline.outcome") != "fenced_off"}
+    ended = {_number(span): span for span in attempts if span.attributes.get("ketline.outcome") not in UNRECORDED}
     for span in attempts:
         if (before := ended.get(_number(span) - 1)) is not None:
             yield before, span
