@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import CXGate, UnitaryGate, XGate
+from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 
 from ketline.domain.circuits.method import Method
 from ketline.domain.circuits.program_format import ProgramFormat
@@ -18,7 +19,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol.requests import Command, Request
 from tests.blocks import long_after
 from tests.circuits import as_qpy
-from tests.noise import assert_drawn_from
+from tests.noise import assert_drawn_from, exact_distribution
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; '
 TRAJECTORIES = [Method.STATEVECTOR, Method.STABILIZER]
@@ -225,3 +226,20 @@ def test_each_shot_has_the_bits_of_the_program_only(executor: Executor, method: 
     assert result.memory is not None
     assert Counter(result.memory) == result.counts
     assert result.counts.keys() <= UNIFORM.keys()
+
+
+@pytest.mark.parametrize("probability", [0.0155, 0.0222, 0.0937, 0.1886])
+def test_equally_likely_terms_have_trajectories_beside_kraus_operators(executor: Executor, probability: float) -> None:
+    """Aer 0.18 finds no Kraus operators for one depolarizing error on two qubits in twenty, these among them."""
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(probability, 2), "cx")
+    model.add_quantum_error(amplitude_damping_error(0.1), "t", [0])
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.t(0)
+    circuit.cx(0, 1)
+    expected = exact_distribution(circuit, model)
+    circuit.measure([0, 1], [0, 1])
+    noise = {"model": model.to_dict(serializable=True)}
+    result = run(executor, circuit, noise, Method.STATEVECTOR, 4000)
+    assert_drawn_from(result.counts, expected)
