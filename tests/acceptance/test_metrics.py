@@ -50,7 +50,14 @@ async def test_service_in_one_process_shows_its_tasks_simulators_and_queues(embe
         assert value(found, "ketline_simulators_killed_total", use="simulate", cause="time_limit") == 1
         assert value(found, "ketline_simulators", use="simulate") == 1
         assert value(found, "ketline_worker_slots", use="simulate") == 1
-        assert (value(found, "ketline_simulator_processor_seconds_total", use="simulate") or 0) > 0.5
+
+        async def processor_time() -> Series | None:
+            found = await scraped(api.http)
+            taken = value(found, "ketline_simulator_processor_seconds_total", use="simulate")
+            return found if taken is not None and taken > 0.5 else None
+
+        # The endless program goes on taking it, however little of the processor other tests leave.
+        found = await eventually(processor_time, "processor time of simulators")
         assert (value(found, "ketline_simulator_resident_memory_bytes", use="simulate") or 0) > 10_000_000
         assert total(found, "ketline_build_info", role="up") == 1
         assert (value(found, "ketline_event_loop_lag_seconds_count") or 0) > 0
