@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import uvicorn
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import ECKey, KeySet, RSAKey
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -46,7 +46,9 @@ class Issuer:
         signing = key or self.keys[0]
         algorithm = "RS256" if isinstance(signing, RSAKey) else "ES256"
         named = {"alg": algorithm, "kid": signing.kid, **(header or {})}
-        return jwt.encode({name: value for name, value in named.items() if value}, self.claims(**given), signing)
+        return jws.serialize_compact(
+            {name: value for name, value in named.items() if value}, json.dumps(self.claims(**given)), signing
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -50,7 +50,7 @@ async def test_list_is_filtered_paged_and_follows_changes(service: Api, opened: 
     await page.get_by_role("button", name="Pause").click()
     await page.evaluate(STOPPED)
     await service.submit(BELL, name="run unseen", tags=[tag])
-    assert await page.evaluate("window.stopped"), "the list did not ask for what is new"
+    assert await page.evaluate("window.stopped"), "the list still asks for new tasks"
     await expect(rows).to_have_count(5)
     await page.get_by_role("button", name="Resume").click()
     await expect(rows).to_have_count(6)

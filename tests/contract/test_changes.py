@@ -162,7 +162,7 @@ class CutDatabase(Database):
         return await super().write(work)
 
 
-async def test_change_that_was_undone_before_a_claim_is_refused(
+async def test_change_whose_commit_failed_is_refused_after_a_claim(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
     task_id = await added(repository)
@@ -173,7 +173,7 @@ async def test_change_that_was_undone_before_a_claim_is_refused(
     assert (await repository.get(task_id)).labels == LABELS
 
 
-async def test_change_that_is_repeated_after_a_claim_is_made(
+async def test_change_whose_commit_was_unanswered_stays_after_a_claim(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
     task_id, labels = await added(repository), Labels(name="new", tags=("c", "d"), metadata={"b": [1.5, None]})

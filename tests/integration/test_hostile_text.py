@@ -1,4 +1,4 @@
-"""Text that no database stores, in every parameter of an address: refused before an answer begins."""
+"""Text that no database stores, in every parameter and segment of an address: rejected before a response begins."""
 
 import asyncio
 import re
@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from ketline.api.rights import RIGHTS
 from ketline.cli.server.serve import application
 from ketline.config import Settings
 from ketline.runtime.api import open_api
@@ -98,3 +99,18 @@ async def test_hostile_header_of_a_submission_is_refused_or_not_stored(
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.post("/tasks", content=b'{"qc": "x"}', headers=headers)
         assert answer.status_code == outcome, answer.text
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.timeout(120)
+async def test_hostile_text_in_any_segment_of_a_path_is_rejected(app: FastAPI, text: str) -> None:
+    found = [(method, path) for method, path in RIGHTS if "{" in path]
+    assert ("DELETE", "/keys/{key_id}") in found
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        for method, path in found:
+            for parameter in re.findall(r"\{\w+\}", path):
+                address = path.replace(parameter, text).replace("{task_id}", str(UUID(int=1)))
+                async with asyncio.timeout(SECONDS):
+                    response = await client.request(method, re.sub(r"\{\w+\}", "1", address))
+                assert response.status_code in {404, 405, 415, 422}, (method, address, response.text)

@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
 from ketline.domain.access.groups import parse_groups
-from ketline.domain.access.principals import Owner, ProjectName, Role
+from ketline.domain.access.principals import MAX_OWNER_CHARACTERS, Owner, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid, IssuerUnavailable
 from ketline.oidc.keys import IssuerKeys
 from ketline.oidc.verifier import LEEWAY_SECONDS, VerifyJwt
@@ -52,6 +52,29 @@ async def test_groups_give_rights_in_projects(issuer: Issuer, verify: VerifyJwt)
     assert other.role is Role.OPERATOR
     assert principal.within(ProjectName("biology")) is None
     assert (await verify(issuer.token(groups="physics"))).project == "physics"
+
+
+@pytest.mark.parametrize(
+    ("claims", "owner"),
+    [
+        ({"preferred_username": "ada\x00", "email": "ada@example.org"}, "ada@example.org"),
+        ({"preferred_username": "\ud800", "email": ["ada"]}, "7"),
+        ({"preferred_username": " ", "email": "\u202eada"}, "7"),
+        ({"preferred_username": "ada " * 100}, ("ada " * 100)[:MAX_OWNER_CHARACTERS]),
+    ],
+)
+async def test_owner_is_the_first_claim_that_can_be_stored(
+    issuer: Issuer, verify: VerifyJwt, claims: dict[str, Any], owner: str
+) -> None:
+    assert (await verify(issuer.token(**claims))).owner == owner
+
+
+@pytest.mark.parametrize("sub", ["\x00", "", 7])
+async def test_user_without_a_name_that_can_be_stored_is_refused(
+    issuer: Issuer, verify: VerifyJwt, sub: object
+) -> None:
+    with pytest.raises(CredentialsInvalid):
+        await verify(issuer.token(sub=sub))
 
 
 async def test_rights_end_with_the_token(issuer: Issuer, verify: VerifyJwt) -> None:

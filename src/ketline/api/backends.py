@@ -12,7 +12,7 @@ from ketline.schemas.inspection import BackendsView, BackendView, ExternalBacken
 
 router = APIRouter(prefix="/backends", tags=["service"])
 
-_DESCRIPTION = "Ideal simulation on Qiskit Aer and stim"
+_DESCRIPTION = "Simulation on Qiskit Aer, stim and PennyLane Lightning, ideal or with noise"
 
 
 @router.get(

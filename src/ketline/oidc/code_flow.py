@@ -60,6 +60,8 @@ class CodeFlow:
         nonce = claims.get("nonce")
         if not isinstance(nonce, str) or not compare_digest(nonce.encode(), attempt.nonce.encode()):
             raise CredentialsInvalid("The ID token is of another sign-in.")
+        if claims.get("azp", self.client_id) != self.client_id:
+            raise CredentialsInvalid("The ID token is for another client.")
         return self.verify.principal(claims)
 
     async def _exchange(self, code: str, attempt: SignInAttempt) -> Mapping[str, Any]:

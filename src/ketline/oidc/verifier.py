@@ -5,6 +5,7 @@ Source: RFC 7519, section 4.1; RFC 8725 (best current practices); OpenID Connect
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 
 from ketline.domain.access.groups import GroupRights, groups_with_rights, memberships
-from ketline.domain.access.principals import MAX_OWNER_CHARACTERS, Owner, Principal, member
+from ketline.domain.access.principals import MAX_OWNER_CHARACTERS, Owner, Principal, member, parse_owner
 from ketline.domain.errors import CredentialsInvalid
 from ketline.oidc.keys import IssuerKeys
 
@@ -75,7 +76,7 @@ class VerifyJwt:
         """Return the user of a valid token.
 
         Raises:
-            CredentialsInvalid: the user has no rights in any project.
+            CredentialsInvalid: the user has no rights in any project, or no name that can be an owner.
         """
         groups = groups_with_rights(self.rights, claims.get(self.groups_claim))
         found = memberships(self.rights, groups)
@@ -89,8 +90,13 @@ class VerifyJwt:
 
 
 def _owner(claims: Mapping[str, Any]) -> Owner:
-    names = (claims.get(name) for name in _OWNER_CLAIMS)
-    return Owner(next(name for name in names if isinstance(name, str) and name)[:MAX_OWNER_CHARACTERS])
+    """The first of the user's names that can be an owner: an issuer may let users choose any text."""
+    for name in _OWNER_CLAIMS:
+        value = claims.get(name)
+        if isinstance(value, str):
+            with suppress(ValueError):
+                return parse_owner(value[:MAX_OWNER_CHARACTERS])
+    raise CredentialsInvalid(f"None of {', '.join(_OWNER_CLAIMS)} in the token is a name of printable characters.")
 
 
 def _invalid() -> CredentialsInvalid:

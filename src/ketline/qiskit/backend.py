@@ -57,7 +57,9 @@ class BackendConfiguration:
 
 
 class KetlineBackend(BackendV2):  # type: ignore[misc]
-    """Ideal simulation by a service. It has no coupling map: transpilation only changes unsupported operations.
+    """Simulates circuits on a service, ideally or with the `noise_model` of a run.
+
+    It has no coupling map: transpilation only changes unsupported operations.
 
     `service` is a provider, a client or the URL of a service. A copy shares the client, so closing that of one closes
     it for all.

@@ -108,7 +108,7 @@ class BackendView(BaseModel):
     """The simulators of this service: methods, gates and limits."""
 
     name: str = Field(examples=["ketline-aer"])
-    description: str = Field(examples=["Ideal simulation on Qiskit Aer and stim"])
+    description: str = Field(examples=["Simulation on Qiskit Aer, stim and PennyLane Lightning, ideal or with noise"])
     methods: list[MethodView]
     limits: LimitsView
     gates: list[str] = Field(

@@ -75,7 +75,7 @@ class SystemResolver:
 
 
 class CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """Opens connections for one request to `url`.
+    """Opens connections for one request to `url`, with `CONNECT_SECONDS` for each address instead of a given timeout.
 
     Raises `AddressRefused` for a host without a permitted address, and httpcore's errors as its own backends do.
     """

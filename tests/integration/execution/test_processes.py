@@ -22,7 +22,7 @@ async def main():
     configure_logs("error", "json")
     async with ChildRunnerFactory(ExecutionLimits()).open_runner() as runner:
         running = asyncio.create_task(runner.run(SPEC))
-        while runner._running is None:
+        while not runner.busy:
             await asyncio.sleep(0.005)
         print(runner.pid, flush=True)
         await running

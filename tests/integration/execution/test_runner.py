@@ -100,7 +100,7 @@ async def test_child_killed_while_idle_is_replaced(runner: ChildRunner) -> None:
 async def test_child_killed_at_work_is_reported_and_replaced(runner: ChildRunner) -> None:
     pid = child_pid(runner)
     running = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
-    await until(lambda: runner._running is not None)
+    await until(lambda: runner.busy)
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(SimulatorDied, match="SIGKILL"):
         await running
@@ -111,7 +111,7 @@ async def test_cancelling_kills_the_child_and_frees_the_runner(runner: ChildRunn
     await runner.run(TaskSpec(circuit=BELL, shots=1))
     pid = child_pid(runner)
     running = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
-    await until(lambda: runner._running is not None)
+    await until(lambda: runner.busy)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -124,7 +124,7 @@ async def test_cancelling_a_waiting_call_leaves_the_running_one_alone(runner: Ch
     pid = runner.pid
     first = asyncio.create_task(runner.run(TaskSpec(circuit=(EXAMPLES / "teleportation.qasm").read_text(), shots=2000)))
     waiting = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
-    await until(lambda: runner._running is not None)
+    await until(lambda: runner.busy)
     waiting.cancel()
     assert (await first).shots == 2000
     assert runner.pid == pid
@@ -132,7 +132,7 @@ async def test_cancelling_a_waiting_call_leaves_the_running_one_alone(runner: Ch
 
 async def test_event_loop_runs_on_while_aer_does(runner: ChildRunner) -> None:
     running = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
-    await until(lambda: runner._running is not None)
+    await until(lambda: runner.busy)
     loop = asyncio.get_running_loop()
     longest, last = 0.0, loop.time()
     for _ in range(50):
@@ -236,7 +236,7 @@ async def test_closing_leaves_no_process_behind() -> None:
         assert isinstance(runner, ChildRunner)
         pid = child_pid(runner)
         running = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
-        await until(lambda: runner._running is not None)
+        await until(lambda: runner.busy)
     assert is_gone(pid)
     with pytest.raises(SimulatorDied):
         await running

@@ -122,6 +122,7 @@ async def test_code_counts_once(browser: httpx.AsyncClient) -> None:
         {"groups": []},
         {"exp": 1},
         {"iss": "https://evil.example"},
+        {"azp": "another"},
     ],
     ids=str,
 )

@@ -97,7 +97,7 @@ class ChildRunner:
         self._child: _Child | None = None
         self._preparing: asyncio.Task[_Child] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._running: Request | None = None
+        self.busy = False  # whether the process has a request
 
     @property
     def pid(self) -> int | None:
@@ -169,7 +169,7 @@ class ChildRunner:
             child = await self._ready_child()
             # A permit ends with the response, or when the process has been reaped and its memory is free.
             permits = ExitStack()
-            self._running = request
+            self.busy = True
             try:
                 with self._counts.busy():
                     response = await self._send(child, request, permits)
@@ -183,7 +183,7 @@ class ChildRunner:
                 await self._in_thread(child.process.end)  # guard: run.left
                 raise
             finally:
-                self._running = None
+                self.busy = False
                 usable = child.usable
                 if usable or child.process.reaped:
                     permits.close()
