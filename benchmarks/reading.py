@@ -17,7 +17,7 @@ from ketline.execution.circuit.operations import count_operations
 from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.frontend.program import Program, _lowered, _unrolling_reader, load_program, program_reader
 from ketline.execution.frontend.readers import read_with_scanner
-from ketline.execution.frontend.syntax_tree import read_with_importer
+from ketline.execution.frontend.syntax_tree import read_with_parser
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 
@@ -28,8 +28,13 @@ _SHOTS = 1024
 
 def main() -> None:
     print("| program | parser, ms | scanner, ms | ratio |\n|---|---|---|---|")
-    for name, text, rounds in (("teleportation", _TELEPORTATION, 15), ("1,000 branches", _branches(1000), 3)):
-        _row(name, partial(_by_importer, text), partial(load_program, text, _LIMITS), rounds)
+    programs = (
+        ("teleportation", _TELEPORTATION, 15),
+        ("1,000 branches", _branches(1000, "c == 3"), 3),
+        ("100 branches on two bits", _branches(100, "c[0] && !c[1]"), 3),
+    )
+    for name, text, rounds in programs:
+        _row(name, partial(_by_parser, text), partial(load_program, text, _LIMITS), rounds)
     values = {"theta": 0.3, "phi": -1.2}
     for qubits, layers in ((4, 2), (10, 5)):
         name, text = f"{qubits} qubits in {layers} layers with inputs", _ansatz(qubits, layers)
@@ -70,8 +75,8 @@ def _by_turns(slow: Callable[[], object], fast: Callable[[], object], rounds: in
     return median(times[0]), median(times[1])
 
 
-def _by_importer(text: str) -> Program:
-    return _lowered(read_with_importer(text, _LIMITS), _LIMITS, None)
+def _by_parser(text: str) -> Program:
+    return _lowered(read_with_parser(text, _LIMITS, {}), _LIMITS, None)
 
 
 _SIMULATOR = Simulator(_LIMITS)
@@ -88,9 +93,9 @@ _TELEPORTATION = _HEADER + (
 )
 
 
-def _branches(number: int) -> str:
+def _branches(number: int, condition: str) -> str:
     lines = [
-        f"h q[0]; c[0] = measure q[0]; if (c == {turn % 8}) {{ rx({turn}/7) q[1]; }} else {{ x q[2]; }}"
+        f"h q[0]; c[0] = measure q[0]; if ({condition}) {{ rx({turn}/7) q[1]; }} else {{ x q[2]; }}"
         for turn in range(number)
     ]
     return "\n".join([_HEADER, "qubit[3] q; bit[3] c;", *lines, "c = measure q;"])

@@ -81,6 +81,13 @@ class _Maker:
         return text, indent("\n".join(other for _, other in parts), "    ")
 
     def _condition(self) -> tuple[str, str]:
+        if self._choices.random() < 0.7:
+            return self._comparison()
+        sign, word = self._choices.choice((("&&", "and"), ("||", "or")))
+        parts = [self._comparison() for _ in range(self._choices.randint(2, 3))]
+        return f" {sign} ".join(one for one, _ in parts), f" {word} ".join(f"({other})" for _, other in parts)
+
+    def _comparison(self) -> tuple[str, str]:
         bit, number = self._choices.randrange(BITS), self._choices.randrange(1 << BITS)
         whole = f"v.c[0] + 2 * v.c[1] + 4 * v.c[2] == {number}"
         return self._choices.choice(
@@ -96,8 +103,10 @@ class _Maker:
 
 
 def check_branching(choices: Random, simulator: Simulator) -> str:
-    """Make a program, and fail where the scanner reads another circuit than the importer, or other counts result."""
+    """Make a program, and fail where the scanner reads another circuit than the importer, or counts are wrong."""
     program = _Maker(choices).program()
     read_by = compare(program.text)
-    assert read_by == "both", f"read by {read_by}\n{program.text}"
+    # The importer has no logical operators: there the exact outcomes are the only other opinion.
+    expected = "scanner" if {"&&", "||"} & set(program.text.split()) else "both"
+    assert read_by == expected, f"read by {read_by}\n{program.text}"
     return assert_agrees(program, simulator)

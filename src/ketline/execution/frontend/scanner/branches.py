@@ -1,25 +1,28 @@
 """Reads `if` and `else` in otherwise flat programs: which statements are in which block; `statements.py` calls it.
 
-It reads the conditions that the importer reads, with its meaning: a bit, or a bit or a register and a number.
-Source: OpenQASM 3 specification, "Classical instructions", section "If-else statements".
+It reads conditions that compare a bit or a register with a number, or are a bit, and several of them joined by `&&` or
+by `||`. Source: OpenQASM 3 specification, "Classical instructions", section "If-else statements"; "Types and casting".
 """
 
 import re
 from dataclasses import dataclass, field
 
 from ketline.execution.frontend.scanner.constants import integer_of
-from ketline.execution.frontend.scanner.layout import Block, Condition, branch_step
+from ketline.execution.frontend.scanner.layout import Block, Comparison, Condition, branch_step
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, Declined
 from ketline.execution.frontend.scanner.registers import Registers
 
 MOST_NESTED_BLOCKS = 16
 # Qiskit's circuits of the blocks take some kilobytes each.
 _MOST_BRANCHES = 10_000
+# Qiskit's expressions nest as deep as they are long, and are walked by recursion.
+_MOST_JOINED_BITS = 64
 
 _HEAD = re.compile(
     rf"{BLANK}*+(?:(?P<close>\}})|(?P<else>else)\b{BLANK}*+(?P<otherwise>\{{)?+"
     rf"|if{BLANK}*+\((?P<condition>[^(){{}}]*+)\){BLANK}*+(?P<then>\{{)?+)"
 )
+_SIGN = re.compile(r"&&|\|\|")
 _COMPARISON = re.compile(r"([^=!]*+)([=!]=)([^=!]*+)")
 _STARTS_NUMBER = '0123456789"'
 _BITSTRING = re.compile(r'"([01](?:_?[01])*+)"')
@@ -130,11 +133,21 @@ class Branches:
 
 
 def _condition_of(text: str, registers: Registers) -> Condition:
+    signs = set(_SIGN.findall(text))
+    if len(signs) > 1:
+        raise Declined
+    condition = Condition(tuple(_comparison_of(part, registers) for part in _SIGN.split(text)), is_any=signs == {"||"})
+    if signs and len(condition.bits) > _MOST_JOINED_BITS:
+        raise Declined
+    return condition
+
+
+def _comparison_of(text: str, registers: Registers) -> Comparison:
     compared = _COMPARISON.fullmatch(text)
     if compared is None:
         bit = text.strip(BLANKS)
         negated = bit[:1] in ("!", "~")
-        return Condition(_single(registers.compared(bit[negated:])), int(not negated))
+        return Comparison(_single(registers.compared(bit[negated:])), int(not negated))
     left, sign, right = compared.groups()
     if left.lstrip(BLANKS)[:1] in _STARTS_NUMBER or left.strip(BLANKS) in _TRUTH:
         left, right = right, left
@@ -142,8 +155,8 @@ def _condition_of(text: str, registers: Registers) -> Condition:
     if isinstance(target, tuple):
         if sign != "==":
             raise Declined
-        return Condition(target, _value_of_register(value, len(target)))
-    return Condition(target, _value_of_bit(value) ^ (sign == "!="))
+        return Comparison(target, _value_of_register(value, len(target)))
+    return Comparison(target, _value_of_bit(value) ^ (sign == "!="))
 
 
 def _single(target: int | tuple[int, ...]) -> int:

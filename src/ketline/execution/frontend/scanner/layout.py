@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, NamedTuple
 
 from qiskit.circuit import (
@@ -16,9 +17,12 @@ from qiskit.circuit import (
     QuantumRegister,
     Qubit,
 )
+from qiskit.circuit.classical import expr, types
 
 from ketline.execution.circuit.operations import Step, instruction_of
 from ketline.execution.circuit.plain import PlainCircuit
+
+_BOOL = types.Bool()
 
 
 @dataclass(slots=True)
@@ -30,7 +34,7 @@ class Block:
     written: bool = False
 
 
-class Condition(NamedTuple):
+class Comparison(NamedTuple):
     """A bit, or all bits of a register, by index, and the value with which it is compared."""
 
     target: int | tuple[int, ...]
@@ -40,10 +44,22 @@ class Condition(NamedTuple):
     def bits(self) -> tuple[int, ...]:
         return self.target if isinstance(self.target, tuple) else (self.target,)
 
+
+class Condition(NamedTuple):
+    """One or more comparisons, of which all have to hold, or with `is_any` at least one."""
+
+    comparisons: tuple[Comparison, ...]
+    is_any: bool = False
+
+    @property
+    def bits(self) -> tuple[int, ...]:
+        return tuple(bit for comparison in self.comparisons for bit in comparison.bits)
+
     @property
     def registers(self) -> tuple[int, ...]:
-        """The first bit of the register, if it is one."""
-        return self.target[:1] if isinstance(self.target, tuple) else ()
+        """The first bit of the register, if a register is all that is compared."""
+        target = self.comparisons[0].target
+        return target[:1] if len(self.comparisons) == 1 and isinstance(target, tuple) else ()
 
 
 class Branch(NamedTuple):
@@ -112,6 +128,10 @@ class Layout:
         return _Filled(circuit, _Writer(circuit.qubits, circuit.clbits, registers).fill(circuit, program))
 
 
+def _joined(sign: Any, expressions: Sequence[Any]) -> Any:
+    return reduce(lambda left, right: expr.Binary(sign, left, right, _BOOL), expressions)
+
+
 class _Filled(NamedTuple):
     """Qiskit's circuit of a program, and its steps, with Qiskit's branches."""
 
@@ -143,10 +163,25 @@ class _Writer(NamedTuple):
             for first in branch.registers:
                 body._data.add_creg(self.registers[first])  # noqa: SLF001 - as for the circuit
             self.fill(body, block)
-        target, value = branch.condition
-        register = isinstance(target, tuple)
-        condition = (self.registers[target[0]], value) if register else (self.bits[target], bool(value))
-        return name, operands, written, parameters, CircuitInstruction(IfElseOp(condition, *bodies), qubits, bits)
+        branching = IfElseOp(self._condition(branch.condition), *bodies)
+        return name, operands, written, parameters, CircuitInstruction(branching, qubits, bits)
+
+    def _condition(self, condition: Condition) -> Any:
+        """A condition as Qiskit has it: of one comparison a pair, of several an expression."""
+        if len(condition.comparisons) > 1:
+            sign = expr.Binary.Op.BIT_OR if condition.is_any else expr.Binary.Op.BIT_AND
+            return _joined(sign, [self._expression(comparison) for comparison in condition.comparisons])
+        target, value = condition.comparisons[0]
+        return (self.registers[target[0]], value) if isinstance(target, tuple) else (self.bits[target], bool(value))
+
+    def _expression(self, comparison: Comparison) -> Any:
+        variables = [expr.Var(self.bits[bit], _BOOL) for bit in comparison.bits]
+        wanted = [bool(comparison.value >> number & 1) for number in range(len(variables))]
+        equal = [
+            variable if value else expr.Unary(expr.Unary.Op.BIT_NOT, variable, _BOOL)
+            for variable, value in zip(variables, wanted, strict=True)
+        ]
+        return _joined(expr.Binary.Op.BIT_AND, equal)
 
     def _qubits_of(self, step: Step) -> Sequence[Any]:
         return [self.qubits[qubit] for qubit in step[1]]
