@@ -17,7 +17,7 @@ from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys
-from ketline.service.access.refusals import RecordRefusedSignIns
+from ketline.service.access.rejected_sign_ins import RecordRejectedSignIns
 from ketline.service.access.sessions import ManageSessions
 from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 from ketline.service.devices import ManageDevices
@@ -116,7 +116,7 @@ def services_over(
         authenticate=Authenticate([], SystemClock(), anyone=ANYONE),
         keys=ManageKeys(keys),
         sessions=ManageSessions(FakeSessionStore(keys), timedelta(hours=1)),
-        refused_sign_ins=RecordRefusedSignIns(audit_log, SystemClock(), metrics),
+        rejected_sign_ins=RecordRejectedSignIns(audit_log, SystemClock(), metrics),
         failed_sign_ins=FailedSignIns((), SystemClock()),
         projects=projects,
         audit=audit_log,

@@ -45,7 +45,7 @@ class FakeTaskRepository:
         self.keys: dict[str, tuple[str, Accepted]] = {}
         self.error: Exception | None = None
         # Raised where the quotas are checked.
-        self.refusal: QuotaExceeded | None = None
+        self.rejection: QuotaExceeded | None = None
         self.failures = 0
         self.standings_asked = 0
         self.writes_checked = 0
@@ -98,8 +98,8 @@ class FakeTaskRepository:
 
     async def require_room(self, submissions: Sequence[Submission]) -> None:
         self._fail_if_told()
-        if self.refusal is not None:
-            raise self.refusal
+        if self.rejection is not None:
+            raise self.rejection
 
     async def add_all(self, submissions: Sequence[Submission], *, limited: bool = False) -> Sequence[Accepted]:
         return [await self.add(submission, limited=limited) for submission in submissions]

@@ -27,7 +27,7 @@ from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, Ke
 
 # By the name of the test: why it fails.
 EXPECTED = {
-    "TestStatevectorSampler.test_run_errors": "it expects that loops are refused, which the sampler runs",
+    "TestStatevectorSampler.test_run_errors": "it expects that loops are rejected, which the sampler runs",
     "TestStatevectorSampler.test_run_numpy_params": "it compares counts as small as 3 of two samples, with a tolerance "
     "of 10 %",
 }

@@ -711,7 +711,7 @@ def load_settings(**overrides: object) -> Settings:
         ConfigurationInvalid: a variable is unknown or has a value that cannot be used; values are not repeated.
     """
     environment = _environment()
-    refuse_unknown(environment)
+    reject_unknown(environment)
     values = {**read_older_variables().values, **overrides}
     try:
         # Only Pydantic's mypy plugin, which is not in use, knows this parameter.
@@ -754,7 +754,7 @@ def _secrets_dir(environment: Mapping[str, str | None]) -> Path | None:
     return directory
 
 
-def refuse_unknown(environment: Mapping[str, str | None]) -> None:
+def reject_unknown(environment: Mapping[str, str | None]) -> None:
     """Reject unknown `KETLINE_*` variables, which are probably misspelt.
 
     Raises:
@@ -768,7 +768,7 @@ def refuse_unknown(environment: Mapping[str, str | None]) -> None:
         )
 
 
-def refuse_open_service(settings: Settings) -> None:
+def reject_open_service(settings: Settings) -> None:
     """Reject the settings of a server that authenticates nobody where the operator expects it to, or should.
 
     Raises:

@@ -28,8 +28,8 @@ RULES = (Path(__file__).parents[2] / "deploy/prometheus/alerts.yaml").read_text(
 AGE = timedelta(hours=1)
 DASHBOARD = json.loads((Path(__file__).parents[2] / "deploy/grafana/ketline.json").read_text(encoding="utf-8"))
 VARIABLES = {"$__rate_interval": "1m", "$job": "ketline.*", "$instance": ".*"}
-# Nobody is refused here.
-WITHOUT_DATA = {"Refused for credentials or quotas"}
+# Nobody is rejected here.
+WITHOUT_DATA = {"Rejected for credentials or quotas"}
 
 
 def _expressions() -> Iterator[tuple[str, str]]:

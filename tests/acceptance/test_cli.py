@@ -89,8 +89,8 @@ def test_conversion_is_shown_with_its_kind_and_its_output(directory: Path) -> No
     assert "bytes; --output FILE writes them" in done("get", str(binary.task_id))
     done("get", str(binary.task_id), "--output", "bell.qpy")
     assert (directory / "bell.qpy").read_bytes().startswith(b"QISKIT")
-    refused = ketline("get", str(simulation.task_id), "--output", "nothing")
-    assert (refused.exit_code, "is not a conversion" in refused.stderr) == (1, True)
+    rejected = ketline("get", str(simulation.task_id), "--output", "nothing")
+    assert (rejected.exit_code, "is not a conversion" in rejected.stderr) == (1, True)
     assert not (directory / "nothing").exists()
 
 
@@ -109,8 +109,8 @@ def test_backends_and_queues_are_listed(directory: Path) -> None:
     assert json.loads(done("usage", "--json"))["total"]["completed"] >= 0
     assert json.loads(done("history", "--hours", "1", "--json"))["step_seconds"] == 60
     assert all(line.count("\t") == 11 for line in done("history", "--step", "5").splitlines())
-    refused = ketline("usage", "--from", "yesterday")
-    assert (refused.exit_code, "is not a day" in refused.stderr) == (2, True)
+    rejected = ketline("usage", "--from", "yesterday")
+    assert (rejected.exit_code, "is not a day" in rejected.stderr) == (2, True)
     done("cancel", held)
 
 
@@ -120,7 +120,7 @@ def test_deliveries_are_shown_listed_and_repeated(directory: Path) -> None:
     done("wait", task_id)
     assert f"callback   {callback}" in done("get", task_id)
     deadline = time.monotonic() + 60
-    while "refused: its host has no public address" not in (shown := done("deliveries", "show", task_id)):
+    while "rejected: its host has no public address" not in (shown := done("deliveries", "show", task_id)):
         assert time.monotonic() < deadline, shown
         time.sleep(0.1)  # the service attempts it once a second; no command waits for that
     row = shown.rstrip("\n").split("\t")
@@ -130,10 +130,10 @@ def test_deliveries_are_shown_listed_and_repeated(directory: Path) -> None:
     assert done("deliveries", "repeat", task_id) == "1\n"
     assert done("deliveries", "repeat", "--dead") == "0\n"
     for wrong in (("deliveries", "repeat"), ("deliveries", "repeat", task_id, "--dead")):
-        refused = ketline(*wrong)
-        assert (refused.exit_code, "or --dead" in refused.stderr) == (2, True)
-    refused = ketline("submit", "-", "--callback", "http://10.0.0.1/", typed=BELL)
-    assert (refused.exit_code, "callback" in refused.stderr) == (2, True)
+        rejected = ketline(*wrong)
+        assert (rejected.exit_code, "or --dead" in rejected.stderr) == (2, True)
+    rejected = ketline("submit", "-", "--callback", "http://10.0.0.1/", typed=BELL)
+    assert (rejected.exit_code, "callback" in rejected.stderr) == (2, True)
 
 
 def test_held_tasks_run_once_they_are_released(directory: Path) -> None:
@@ -159,9 +159,9 @@ def test_cancelled_tasks_and_their_exit_status(directory: Path) -> None:
     assert "cancelled" in ketline("get", task_id).output
     ended = done("submit", "-", typed=BELL).strip()
     done("wait", ended, *WHOLE)
-    refused = ketline("cancel", ended, task_id, "--json")
-    assert (refused.exit_code, "has ended" in refused.stderr) == (1, True)
-    assert [one["task_id"] for one in json.loads(refused.stdout)] == [task_id]
+    rejected = ketline("cancel", ended, task_id, "--json")
+    assert (rejected.exit_code, "has ended" in rejected.stderr) == (1, True)
+    assert [one["task_id"] for one in json.loads(rejected.stdout)] == [task_id]
 
 
 def test_many_programs_are_one_batch_with_a_line_each(directory: Path) -> None:

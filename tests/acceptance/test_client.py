@@ -149,23 +149,23 @@ async def _statuses(task: AsyncTaskHandle) -> list[TaskStatus]:
     return [event.status async for event in task.events()]
 
 
-class SeesRefusals(httpx.HTTPTransport):
-    """A network that tells when a submission was refused because too many tasks wait."""
+class SeesRejections(httpx.HTTPTransport):
+    """A network that tells when a submission was rejected because too many tasks wait."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.refused = Signal()
+        self.rejected = Signal()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         answer = super().handle_request(request)
         if answer.status_code == 429:
-            self.refused.set()
+            self.rejected.set()
         return answer
 
 
 async def test_full_service_is_waited_for(embedded: Embedded) -> None:
     await embedded.up(KETLINE_WORKER_SLOTS="1", KETLINE_MAX_BACKLOG="3", TASK_TIME_LIMIT_S="600")
-    first, second = SeesRefusals(), SeesRefusals()
+    first, second = SeesRejections(), SeesRejections()
 
     def run() -> list[UUID]:
         with Client(url_of(embedded), retries=LONG_RETRIES, transport=first) as client:
@@ -180,7 +180,7 @@ async def test_full_service_is_waited_for(embedded: Embedded) -> None:
         endless = await api.submit(ENDLESS)
         await api.reached(endless, "processing")
         with Client(url_of(embedded), retries=LONG_RETRIES) as client:
-            # What was claimed counts for a moment longer, so this one may be refused at first, too.
+            # What was claimed counts for a moment longer, so this one may be rejected at first, too.
             waiting = [task.task_id for task in client.submit_batch([BELL] * 3)]
         with Client(url_of(embedded), retries=Retries(max_seconds=1)) as hasty:
             with pytest.raises(BacklogFull) as raised:
@@ -188,7 +188,7 @@ async def test_full_service_is_waited_for(embedded: Embedded) -> None:
             assert (raised.value.code, raised.value.status) == ("backlog_full", 429)
         running = asyncio.gather(asyncio.to_thread(run), asyncio.to_thread(run_batch))
         for network in (first, second):
-            assert await asyncio.to_thread(network.refused.wait, WAIT_SECONDS)
+            assert await asyncio.to_thread(network.rejected.wait, WAIT_SECONDS)
         assert (await api.http.post(f"/tasks/{endless}/cancel")).status_code == 200
         alone, batch = await running
         assert sorted(await stored(api)) == sorted([endless, *map(str, [*waiting, *alone, *batch])])

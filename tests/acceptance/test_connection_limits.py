@@ -1,4 +1,4 @@
-"""What an operator sees of the server's limits: the log of a start, a start that is refused, and `ketline check`."""
+"""What an operator sees of the server's limits: the log of a start, a start that is rejected, and `ketline check`."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -41,7 +41,7 @@ async def test_limits_are_shown_at_the_start_and_by_check(
     await server.execute("ALTER USER clerk CONNECTION LIMIT 1")
     for process in (api, first, second):
         await process.stop()
-    refused = await service.fleet.start("api", "--port", str(service.port))
-    assert await refused.process.wait() == 2
-    assert "allows `ketline api` 1 of the 2 connections" in refused.output.read_text()
-    assert "Traceback" not in refused.output.read_text()
+    rejected = await service.fleet.start("api", "--port", str(service.port))
+    assert await rejected.process.wait() == 2
+    assert "allows `ketline api` 1 of the 2 connections" in rejected.output.read_text()
+    assert "Traceback" not in rejected.output.read_text()

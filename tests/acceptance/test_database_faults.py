@@ -1,4 +1,4 @@
-"""A database that is there and cannot be used: refused with a clear word, and work goes on by itself afterwards."""
+"""A database that is there and cannot be used: rejected with a clear word, and work goes on by itself afterwards."""
 
 import asyncio
 import resource
@@ -31,8 +31,8 @@ async def told(api: Api, code: str) -> None:
     await eventually(unhealthy, f"an unhealthy service: {code}")
     ready = await api.http.get("/readyz")
     assert (ready.status_code, ready.json()["missing"], ready.json()["database_problem"]) == (503, ["database"], code)
-    refused = await api.http.post("/tasks", json={"qc": BELL})
-    assert (refused.status_code, refused.json()["code"]) == (503, code), refused.text
+    rejected = await api.http.post("/tasks", json={"qc": BELL})
+    assert (rejected.status_code, rejected.json()["code"]) == (503, code), rejected.text
 
 
 async def quiet(*processes: KetlineProcess) -> None:
@@ -72,7 +72,7 @@ async def test_read_only_database(
 
 
 @pytest.mark.long
-async def test_login_that_is_refused(
+async def test_login_that_is_rejected(
     fleet: type[Fleet],
     tmp_path: Path,
     rabbit_server: RabbitServer,
@@ -109,8 +109,8 @@ async def test_data_directory_that_is_moved_away_and_back(embedded: Embedded) ->
         waiting = [await api.submit(BELL) for _ in range(20)]
         embedded.data_dir.rename(elsewhere)
         # Not a moment later: none of these is accepted and gone.
-        refused = await api.http.post("/tasks", json={"qc": BELL})
-        assert (refused.status_code, refused.json()["code"]) == (503, "database_file_lost")
+        rejected = await api.http.post("/tasks", json={"qc": BELL})
+        assert (rejected.status_code, rejected.json()["code"]) == (503, "database_file_lost")
         await told(api, "database_file_lost")
         await quiet(process)
         elsewhere.rename(embedded.data_dir)
@@ -141,11 +141,11 @@ async def test_disk_without_room(embedded: Embedded) -> None:
         await api.ended(done)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
 
-        async def refused() -> str | None:
+        async def rejected() -> str | None:
             answer = await api.http.post("/tasks", json={"qc": BELL})
             return str(answer.json()["code"]) if answer.status_code == 503 else None
 
-        assert await eventually(refused, "a refusal") in {"database_full", "database_unavailable"}
+        assert await eventually(rejected, "a rejection") in {"database_full", "database_unavailable"}
         assert (await api.http.get("/readyz")).status_code == 503
         assert (await api.task(done))["status"] == "completed"
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -68,7 +68,7 @@ async def shows_what_ran(api: Api) -> None:
     assert sweep["result"]["counts"] == [{"0": 100}, {"1": 100}]
 
 
-async def refuses_what_does_not_fit(api: Api) -> None:
+async def rejects_what_does_not_fit(api: Api) -> None:
     await api.http.put("/devices/pair", json=IDEAL)
     wide = await api.ended(await api.submit(WIDE, device="pair"))
     assert (wide["status"], wide["error"]["code"]) == ("failed", "device_mismatch")
@@ -87,7 +87,7 @@ async def test_embedded_service_runs_on_devices(embedded: Embedded) -> None:
     async with embedded.api() as api:
         await runs_on_devices(api)
         await shows_what_ran(api)
-        await refuses_what_does_not_fit(api)
+        await rejects_what_does_not_fit(api)
         form = await api.http.post("/ui/submit", data={"qc": BELL, "shots": "100", "device": "line-27"})
         assert form.status_code == 303
         task = form.headers["location"].rsplit("/", 1)[-1]
@@ -106,7 +106,7 @@ async def test_distributed_service_runs_on_devices(distributed: Distributed) -> 
     async with distributed.api() as api:
         await runs_on_devices(api)
         await shows_what_ran(api)
-        await refuses_what_does_not_fit(api)
+        await rejects_what_does_not_fit(api)
 
 
 async def test_many_tasks_of_one_device_build_it_once(embedded: Embedded) -> None:

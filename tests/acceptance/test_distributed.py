@@ -181,9 +181,9 @@ async def test_database_away_is_a_503_and_recovers(
         health = await api.http.get("/health")
         assert time.monotonic() - asked < 2
         assert (health.status_code, health.json()["database_status"]) == (503, "disconnected")
-        refused = await api.http.post("/tasks", json={"qc": BELL})
-        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
-        assert int(refused.headers["Retry-After"]) > 0
+        rejected = await api.http.post("/tasks", json={"qc": BELL})
+        assert (rejected.status_code, rejected.json()["code"]) == (503, "database_unavailable")
+        assert int(rejected.headers["Retry-After"]) > 0
         assert (await api.http.get(f"/tasks/{task_id}")).status_code == 503
         await database.start()
         assert (await api.ended(task_id))["status"] == "completed"

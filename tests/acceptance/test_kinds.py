@@ -133,8 +133,8 @@ async def test_task_runs_on_a_fake_device_of_qiskit(embedded: Embedded) -> None:
         counts = task["result"]["counts"]
         assert sum(counts.values()) == 400
         assert counts["0 10"] > 360, "the device is noisy, and no more than that"
-        refused = await api.ended(await api.submit("qubit[6] q; bit[6] c; c = measure q;", kind="run", backend="fake"))
-        assert refused["error"]["code"] == "backend_refused"
+        rejected = await api.ended(await api.submit("qubit[6] q; bit[6] c; c = measure q;", kind="run", backend="fake"))
+        assert rejected["error"]["code"] == "backend_refused"
         unknown = await api.http.post("/tasks", json={"qc": BELL, "kind": "run", "backend": "other"})
         assert (unknown.status_code, unknown.json()["code"]) == (422, "backend_unknown")
 

@@ -43,7 +43,7 @@ async def runs_with_noise(api: Api) -> None:
     assert sweep["result"]["counts"] == [{"1": 100}, {"0": 100}]
 
 
-async def refuses_what_is_not_physical(api: Api) -> None:
+async def rejects_what_is_not_physical(api: Api) -> None:
     lost = [[[[0.5, 0], [0, 0]], [[0, 0], [0.5, 0]]]]
     error = {
         "type": "qerror",
@@ -60,7 +60,7 @@ async def test_embedded_service_runs_tasks_with_noise(embedded: Embedded) -> Non
     await embedded.up()
     async with embedded.api() as api:
         await runs_with_noise(api)
-        await refuses_what_is_not_physical(api)
+        await rejects_what_is_not_physical(api)
         body = {"qc": BELL, "shots": 1000, "noise": DEPOLARIZING}
         valid = (await api.http.post("/validate", json=body)).json()
         assert (valid["valid"], valid["method"]) == (True, "stim")
@@ -76,7 +76,7 @@ async def test_distributed_service_runs_tasks_with_noise(distributed: Distribute
     await distributed.start_worker()
     async with distributed.api() as api:
         await runs_with_noise(api)
-        await refuses_what_is_not_physical(api)
+        await rejects_what_is_not_physical(api)
 
 
 async def test_a_model_of_many_qubits_is_sent_once_and_kept(embedded: Embedded) -> None:

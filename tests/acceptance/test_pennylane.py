@@ -446,7 +446,7 @@ def test_devices_are_found_by_name(url: str) -> None:
     device.client.close()
 
 
-def refused(device: Any, operations: list[Any], measurements: list[Any], shots: Any = None, **options: Any) -> Any:
+def rejected(device: Any, operations: list[Any], measurements: list[Any], shots: Any = None, **options: Any) -> Any:
     return qml.set_shots(qml.QNode(partial(applied, operations, measurements), device, **options), shots)()
 
 
@@ -462,25 +462,25 @@ def refused(device: Any, operations: list[Any], measurements: list[Any], shots: 
     ],
     ids=str,
 )
-def test_what_cannot_run_is_refused_as_pennylane_does(
+def test_what_cannot_run_is_rejected_as_pennylane_does(
     client: Client, operations: Any, measurements: Any, shots: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        refused(KetlineDevice(2, client=client), operations, measurements, shots)
+        rejected(KetlineDevice(2, client=client), operations, measurements, shots)
 
 
-def test_what_the_service_refuses_is_told(client: Client) -> None:
+def test_what_the_service_rejects_is_told(client: Client) -> None:
     with pytest.raises(DeviceError, match="unsupported"):
-        refused(KetlineDevice(1, client=client, method="stim"), [qml.T(0), qml.H(0)], [qml.counts(wires=0)], 10)
+        rejected(KetlineDevice(1, client=client, method="stim"), [qml.T(0), qml.H(0)], [qml.counts(wires=0)], 10)
     with pytest.raises(DeviceError, match="invalid_request"):
-        refused(KetlineDevice(1, client=client, method="none"), [qml.T(0)], [qml.expval(qml.Z(0))])
+        rejected(KetlineDevice(1, client=client, method="none"), [qml.T(0)], [qml.expval(qml.Z(0))])
     with pytest.raises(DeviceError, match=r"mcm_method .*tree-traversal.* not supported"):
-        refused(KetlineDevice(1, client=client), [], [qml.counts(wires=0)], 10, mcm_method="tree-traversal")
+        rejected(KetlineDevice(1, client=client), [], [qml.counts(wires=0)], 10, mcm_method="tree-traversal")
 
 
 def test_noise_is_that_of_the_service(client: Client) -> None:
     noise = {"name": "readout", "p01": 0.25, "p10": 0.0}
-    (counts,) = refused(KetlineDevice(1, client=client, noise=noise, seed=1), [], [qml.counts(wires=0)], 4000)
+    (counts,) = rejected(KetlineDevice(1, client=client, noise=noise, seed=1), [], [qml.counts(wires=0)], 4000)
     assert 850 < counts["1"] < 1150
 
 

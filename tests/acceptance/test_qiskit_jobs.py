@@ -131,7 +131,7 @@ def test_jobs_are_listed_by_tag_name_time_and_status(backend: KetlineBackend) ->
     assert provider.retrieve_job(own[3]).status() is JobStatus.CANCELLED
 
 
-def test_jobs_that_are_not_stored_as_a_whole_are_refused_by_name(backend: KetlineBackend) -> None:
+def test_jobs_that_are_not_stored_as_a_whole_are_rejected_by_name(backend: KetlineBackend) -> None:
     provider = backend.provider
     with pytest.raises(QiskitError, match="no job 'unknown'"):
         provider.retrieve_job("unknown")

@@ -64,8 +64,8 @@ async def test_task_put_off_and_brought_forward_runs_at_once(embedded: Embedded)
         assert (await api.http.patch(f"/tasks/{task_id}", json={"scheduled_for": far})).status_code == 200
         assert (await api.http.patch(f"/tasks/{task_id}", json={"scheduled_for": None})).status_code == 200
         assert (await api.ended(task_id))["status"] == "completed"
-        refused = await api.http.patch(f"/tasks/{task_id}", json={"scheduled_for": far})
-        assert (refused.status_code, refused.json()["code"]) == (409, "task_not_pending")
+        rejected = await api.http.patch(f"/tasks/{task_id}", json={"scheduled_for": far})
+        assert (rejected.status_code, rejected.json()["code"]) == (409, "task_not_pending")
 
 
 async def overtakes(api: Api) -> None:

@@ -97,7 +97,7 @@ def _use(service: SharedService, searched: Searched, key: str) -> Sequence[str]:
 
 
 def _misuse(service: SharedService, searched: Searched, key: str, other: str) -> None:
-    """Keys that are refused, and keys where none belong."""
+    """Keys that are rejected, and keys where none belong."""
     with httpx.Client(base_url=service.url, timeout=60) as client:
         for headers in (
             {"Authorization": f"Bearer {UNKNOWN}"},

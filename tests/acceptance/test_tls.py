@@ -52,10 +52,10 @@ def test_service_speaks_https_alone(tmp_path: Path, files: dict[str, str]) -> No
         trusting = {**os.environ, "SSL_CERT_FILE": files["KETLINE_TLS_CERT"]}
         shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=trusting)
         assert "completed" in shown.stdout
-        refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-        assert (refused.returncode, refused.stdout) == (3, "")
-        assert "certificate is not valid" in refused.stderr
-        assert "Traceback" not in refused.stderr
+        rejected = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert (rejected.returncode, rejected.stdout) == (3, "")
+        assert "certificate is not valid" in rejected.stderr
+        assert "Traceback" not in rejected.stderr
 
 
 def _health_check(url: str, port_variable: str, **settings: str) -> int:

@@ -54,15 +54,15 @@ async def test_message_arrives_signed_when_a_task_has_ended(embedded: Embedded) 
         assert (repeated.message_id, repeated.body) == (received.message_id, received.body)
 
 
-async def test_private_address_is_refused_without_a_request(embedded: Embedded) -> None:
+async def test_private_address_is_rejected_without_a_request(embedded: Embedded) -> None:
     """A name of loopback passes the check of the submission, which resolves none."""
     process = await embedded.up()
     async with receiving() as receiver, embedded.api() as api:
-        refused = await api.http.post("/tasks", json={"qc": BELL, "callback": receiver.url})
-        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+        rejected = await api.http.post("/tasks", json={"qc": BELL, "callback": receiver.url})
+        assert (rejected.status_code, rejected.json()["code"]) == (422, "invalid_request")
         await api.submit(BELL, callback=f"https://localhost:{receiver.port}/")
         line = await process.logged("webhook.failed")
-        assert line["error"] == "refused: its host has no public address"
+        assert line["error"] == "rejected: its host has no public address"
         assert receiver.connections == 0
 
 

@@ -70,12 +70,12 @@ class _InventsJobs(AcmeAdapter):
         return RemoteId("1")
 
 
-class _RefusesNothing(AcmeAdapter):
+class _RejectsNothing(AcmeAdapter):
     async def validate(self, job: BackendJob) -> None:
         await asyncio.sleep(0)
 
 
-class _RefusesWithoutReason(AcmeAdapter):
+class _RejectsWithoutReason(AcmeAdapter):
     async def validate(self, job: BackendJob) -> None:
         try:
             await super().validate(job)
@@ -110,8 +110,8 @@ blocks_the_loop = _opened(_BlocksTheLoop)
 forgets_tokens = _opened(_ForgetsTokens)
 says_that_nothing_was_submitted = _opened(_SaysThatNothingWasSubmitted)
 invents_jobs = _opened(_InventsJobs)
-refuses_nothing = _opened(_RefusesNothing)
-refuses_without_reason = _opened(_RefusesWithoutReason)
+rejects_nothing = _opened(_RejectsNothing)
+rejects_without_reason = _opened(_RejectsWithoutReason)
 shows_its_key = _opened(_ShowsItsKey)
 claims_a_format = _opened(_ClaimsAFormat)
 sound = _opened(AcmeAdapter)

@@ -26,7 +26,7 @@ class CoinDevice:
         return BackendDescription(name="coin", num_qubits=1)
 
     def validate(self, job: BackendJob) -> None:
-        if job.program == "refuse":
+        if job.program == "reject":
             raise BackendRefused("This coin is not tossed.")
 
     def run(self, job: BackendJob) -> Mapping[str, int]:

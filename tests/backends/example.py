@@ -120,7 +120,7 @@ def _checked(answer: httpx.Response, *, may_run_twice: bool) -> httpx.Response:
     if answer.status_code == 404:
         raise BackendJobNotFound("Acme has no such job.")
     if answer.status_code == 422:
-        raise BackendRefused(f"Acme refuses the job: {answer.json()['reason']}.")
+        raise BackendRefused(f"Acme rejects the job: {answer.json()['reason']}.")
     if answer.status_code in (429, 503):
         seconds = float(answer.headers.get("retry-after", 1))
         raise BackendUnavailable("Acme is busy.", delay=timedelta(seconds=seconds))

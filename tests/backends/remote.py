@@ -264,7 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
 
     def _submit(self, body: dict[str, Any]) -> tuple[int, Any]:
-        reason = _refusal(body, self.store.options.qubits)
+        reason = _rejection(body, self.store.options.qubits)
         if reason:
             return 422, {"reason": reason}
         return 201, {"id": self.store.submit(body["token"], body)}
@@ -299,8 +299,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-def _refusal(body: dict[str, Any], qubits: int) -> str | None:
-    """Why a backend of so many qubits refuses a job; None if it does not."""
+def _rejection(body: dict[str, Any], qubits: int) -> str | None:
+    """Why a backend of so many qubits rejects a job; None if it does not."""
     try:
         circuit = _circuit(body)
     except Exception as error:

@@ -25,8 +25,8 @@ DEFECTS = {
     "forgets_tokens": "test_a_repeated_token_gives_the_same_job",
     "says_that_nothing_was_submitted": "test_a_token_finds_its_job_after_the_worker_was_lost",
     "invents_jobs": "test_a_token_that_was_never_submitted_has_no_job",
-    "refuses_nothing": "test_an_unreadable_program_is_refused",
-    "refuses_without_reason": "test_an_unreadable_program_is_refused",
+    "rejects_nothing": "test_an_unreadable_program_is_rejected",
+    "rejects_without_reason": "test_an_unreadable_program_is_rejected",
     "shows_its_key": "test_no_text_has_a_credential",
     "claims_a_format": "test_each_format_gives_the_same_outcome",
 }

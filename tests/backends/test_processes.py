@@ -137,10 +137,10 @@ async def test_counts_that_do_not_fit_are_no_result() -> None:
         assert state.message == "The backend's counts add up to 9, not to 10 shots."
 
 
-async def test_a_refused_job_is_not_submitted() -> None:
+async def test_a_rejected_job_is_not_submitted() -> None:
     async with _local() as adapter:
         with pytest.raises(BackendRefused, match="not tossed"):
-            await adapter.submit(_job("refuse"), TOKEN)
+            await adapter.submit(_job("reject"), TOKEN)
         assert await adapter.reattach(TOKEN) is None
 
 

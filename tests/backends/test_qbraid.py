@@ -79,7 +79,7 @@ async def test_an_overloaded_server_is_not_asked_twice(server: Recording) -> Non
     assert server.requests.count(("POST", "/jobs")) == 1
 
 
-async def test_a_rejected_job_is_refused_with_the_reason(server: Recording) -> None:
+async def test_a_rejected_job_is_rejected_with_the_reason(server: Recording) -> None:
     async with _opened() as adapter:
         server.faults.append("no credits")
         with pytest.raises(BackendRefused, match="Insufficient credits"):

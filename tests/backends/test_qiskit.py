@@ -137,7 +137,7 @@ async def test_single_bits_and_registers_keep_their_places() -> None:
         (HEADER + "qubit q; bit c; nonsense q;", (1,), "cannot be read: .*nonsense"),
     ],
 )
-async def test_what_the_backend_cannot_run_is_refused(program: str, registers: tuple[int, ...], reason: str) -> None:
+async def test_what_the_backend_cannot_run_is_rejected(program: str, registers: tuple[int, ...], reason: str) -> None:
     adapter = _opened()
     try:
         with pytest.raises(BackendRefused, match=reason):
@@ -166,7 +166,7 @@ async def test_description_is_that_of_the_target() -> None:
 
 
 @pytest.mark.parametrize("condition", ["c[0] ^ c[1]", "bool(c)", "c == 3 || d"])
-async def test_conditions_that_simulators_evaluate_wrongly_are_refused(condition: str) -> None:
+async def test_conditions_that_simulators_evaluate_wrongly_are_rejected(condition: str) -> None:
     registers = QuantumRegister(2, "q"), ClassicalRegister(2, "c"), ClassicalRegister(1, "d")
     circuit = QuantumCircuit(*registers)
     circuit.measure([0, 1], [0, 1])

@@ -30,7 +30,7 @@ FLAGS = [
     "--disable-sync",
 ]
 
-# What is refused with 4xx is what a test is about; what is under way when a test leaves a page is cut off.
+# What is rejected with 4xx is what a test is about; what is under way when a test leaves a page is cut off.
 EXPECTED = (
     "with a status of 4",
     "failed with status 4",

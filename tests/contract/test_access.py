@@ -91,7 +91,7 @@ async def test_nothing_of_a_secret_is_stored(database: Database, projects: SqlPr
     assert secret not in repr(new)
 
 
-async def test_wrong_secrets_and_ids_are_refused_alike(
+async def test_wrong_secrets_and_ids_are_rejected_alike(
     projects: SqlProjectStore, keys: ManageKeys, verify: VerifyKey
 ) -> None:
     one, two = await created(keys), await created(keys)
@@ -110,12 +110,12 @@ async def test_wrong_secrets_and_ids_are_refused_alike(
         "ktl_",
         "",
     ]
-    refusals = set()
+    rejections = set()
     for token in wrong:
-        with pytest.raises(CredentialsInvalid) as refusal:
+        with pytest.raises(CredentialsInvalid) as rejection:
             await verify(token)
-        refusals.add(str(refusal.value))
-    assert len(refusals) == 1
+        rejections.add(str(rejection.value))
+    assert len(rejections) == 1
     await verify(one.text)
 
 

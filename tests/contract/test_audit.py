@@ -20,7 +20,7 @@ from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown, Tas
 from ketline.domain.ids import TaskId
 from ketline.runtime.clock import SystemClock
 from ketline.service.access.keys import ManageKeys
-from ketline.service.access.refusals import MOST_ORIGINS, RecordRefusedSignIns, SignInMethod
+from ketline.service.access.rejected_sign_ins import MOST_ORIGINS, RecordRejectedSignIns, SignInMethod
 from ketline.service.access.sessions import ManageSessions
 from tests.contract.test_repository import submission
 
@@ -113,12 +113,12 @@ async def test_sign_in_and_sign_out_are_recorded_once(database: Database, log: S
     assert token.removeprefix("kts_") not in repr(await log.find(None, None, 100))
 
 
-async def test_refused_sign_ins_are_counted_and_cannot_fill_the_log(log: SqlAuditLog) -> None:
-    refused = RecordRefusedSignIns(log, SystemClock())
+async def test_rejected_sign_ins_are_counted_and_cannot_fill_the_log(log: SqlAuditLog) -> None:
+    rejected = RecordRejectedSignIns(log, SystemClock())
     for number in range(1000):
-        await refused(f"192.0.2.{number % 100}", SignInMethod.API_KEY)
-    await refused.record_counted()
-    await refused.record_counted()
+        await rejected(f"192.0.2.{number % 100}", SignInMethod.API_KEY)
+    await rejected.record_counted()
+    await rejected.record_counted()
     notes = [(record.action, record.actor.origin, record.notes) for record in await recorded(log)]
     named = [f"192.0.2.{number}" for number in range(MOST_ORIGINS)]
     assert notes == [
@@ -126,7 +126,7 @@ async def test_refused_sign_ins_are_counted_and_cannot_fill_the_log(log: SqlAudi
         *((Action.SIGN_IN_REFUSED, origin, "9 more") for origin in named),
         (Action.SIGN_IN_REFUSED, None, f"{1000 - 10 * MOST_ORIGINS} from other addresses"),
     ]
-    await refused("192.0.2.99", SignInMethod.PROVIDER)
+    await rejected("192.0.2.99", SignInMethod.PROVIDER)
     assert (await recorded(log))[-1].notes == "identity provider"
 
 

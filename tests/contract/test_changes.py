@@ -162,7 +162,7 @@ class CutDatabase(Database):
         return await super().write(work)
 
 
-async def test_change_whose_commit_failed_is_refused_after_a_claim(
+async def test_change_whose_commit_failed_is_rejected_after_a_claim(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
     task_id = await added(repository)
@@ -242,9 +242,9 @@ async def test_schedule_of_a_task_that_was_started_stays(
     ):
         before = await repository.get(task_id)
         both = TaskChange(fields=frozenset(Changeable), labels=Labels(name="new"), scheduled_for=in_an_hour())
-        with pytest.raises(TaskNotPending) as refused:
+        with pytest.raises(TaskNotPending) as rejected:
             await catalogue.change(task_id, both)
-        assert refused.value.status is status
+        assert rejected.value.status is status
         assert await repository.get(task_id) == before
 
 
@@ -330,9 +330,9 @@ async def test_task_that_has_not_ended_is_not_deleted(
     pending, claim = await added(repository), await claimed(repository)
     for task_id in (pending, claim.lease.task_id):
         before = await repository.get(task_id)
-        with pytest.raises(TaskNotEnded) as refused:
+        with pytest.raises(TaskNotEnded) as rejected:
             await catalogue.delete(task_id, TESTER)
-        assert refused.value.status is before.status
+        assert rejected.value.status is before.status
         assert await repository.get(task_id) == before
 
 

@@ -144,7 +144,7 @@ async def test_worker_whose_heartbeats_failed_is_still_drained(
     assert (await controls.stops_of(ONE.worker_id, since)).draining_since == since
 
 
-async def test_drain_of_a_worker_that_is_not_live_is_refused(
+async def test_drain_of_a_worker_that_is_not_live_is_rejected(
     controls: SqlClaimControls, registry: SqlWorkerRegistry, database: Database
 ) -> None:
     with pytest.raises(WorkerUnknown, match="'worker-1'"):

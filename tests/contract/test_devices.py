@@ -104,9 +104,9 @@ async def test_device_of_another_project_is_not_found(store: SqlDeviceStore) -> 
     theirs = store.within(OTHERS)
     await theirs.put(MINE, BOB)
     assert list(await store.devices()) == []
-    for refused in (store.content("mine"), store.remove("mine", ADA)):
+    for rejected in (store.content("mine"), store.remove("mine", ADA)):
         with pytest.raises(DeviceNotFound) as unknown:
-            await refused
+            await rejected
         assert str(unknown.value) == "There is no device 'mine'; `GET /devices` lists all."
     own, created = await store.put(CHANGED, ADA)
     assert created

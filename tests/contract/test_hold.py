@@ -121,9 +121,9 @@ async def test_release_says_why_it_cannot_be(repository: SqlTaskRepository) -> N
         await repository.enqueue(NEW_ID())
     plain, cancelled = submission(), held()
     await repository.add_all([plain, cancelled])
-    with pytest.raises(TaskNotHeld) as refused:
+    with pytest.raises(TaskNotHeld) as rejected:
         await repository.enqueue(plain.task_id)
-    assert refused.value.status == "pending"
+    assert rejected.value.status == "pending"
     await repository.cancel(cancelled.task_id, TESTER)
     with pytest.raises(TaskEnded) as ended:
         await repository.enqueue(cancelled.task_id)

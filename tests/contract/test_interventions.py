@@ -104,9 +104,9 @@ async def test_task_of_a_living_worker_is_not_taken(
 ) -> None:
     claim = await claimed(repository)
     await is_alive(database)
-    with pytest.raises(TaskRunning, match=f"running on {WORKER}, which is alive") as refused:
+    with pytest.raises(TaskRunning, match=f"running on {WORKER}, which is alive") as rejected:
         await interventions.requeue(claim.lease.task_id, TESTER)
-    assert refused.value.status is TaskStatus.PROCESSING
+    assert rejected.value.status is TaskStatus.PROCESSING
     assert await repository.finish(claim.lease, RESULT)
     assert await notes_of_audit(database) == []
 

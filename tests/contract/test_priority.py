@@ -28,7 +28,7 @@ from tests.contract.test_repository import LEASE, RESULT, WORKER, submission
 from tests.specs import respecified
 
 UNKNOWN = TaskId(uuid4())
-# Has the history refuse every line of a claim, by whether it is SQLite's.
+# Has the history reject every line of a claim, by whether it is SQLite's.
 NO_LINES = {
     POSTGRESQL: "ALTER TABLE status_history ADD CONSTRAINT none CHECK (status <> 'processing') NOT VALID",
     SQLITE: "CREATE TRIGGER none BEFORE INSERT ON status_history WHEN NEW.status = 'processing' "

@@ -102,9 +102,9 @@ async def test_task_of_another_project_is_not_found(
     with pytest.raises(TaskNotFound) as missing:
         await CALLS[call](repository, catalogue, unknown)
     for task_id in tasks:
-        with pytest.raises(TaskNotFound) as refused:
+        with pytest.raises(TaskNotFound) as rejected:
             await CALLS[call](repository, catalogue, task_id)
-        assert str(refused.value) == str(missing.value).replace(str(unknown), str(task_id))
+        assert str(rejected.value) == str(missing.value).replace(str(unknown), str(task_id))
     assert [await theirs.get(task_id) for task_id in tasks] == before
 
 
@@ -204,7 +204,7 @@ async def test_queue_position_counts_the_tasks_of_the_project(
 async def test_projects_have_keys_of_their_own(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
     accepted: dict[ProjectName, Accepted] = {}
     for project in (DEFAULT_PROJECT, OURS, THEIRS):
-        # Another body under the same key, which within one project would be refused.
+        # Another body under the same key, which within one project would be rejected.
         key = replace(KEY, fingerprint=project)
         accepted[project] = await repository.within(project).add(submission(key=key))
         assert await catalogue.within(project).accepted_under(key) == replace(accepted[project], repeated=True)

@@ -86,9 +86,9 @@ async def test_waiting_tasks_are_counted_until_they_run(
     first = await stored(repository)
     await stored(repository, hold=True)
     await stored(repository, scheduled_for=WHEN)
-    with pytest.raises(QuotaExhausted, match=r"3 waiting tasks, and 3 are used") as refused:
+    with pytest.raises(QuotaExhausted, match=r"3 waiting tasks, and 3 are used") as rejected:
         await stored(repository)
-    error = refused.value
+    error = rejected.value
     assert (error.quota, error.scope, error.used, error.limit) == ("waiting", "project", 3, 3)
     assert error.free_at is None
     assert await repository.claim(first.task_id, WORKER, LEASE)
@@ -115,9 +115,11 @@ async def test_shots_of_a_day_are_those_of_all_points(projects: SqlProjectStore,
     await stored(repository, inputs={"theta": [0.1, 0.2, 0.3]})
     cancelled = await stored(repository)
     await repository.cancel(cancelled.task_id, TESTER)
-    with pytest.raises(QuotaExhausted, match=r"50 shots a day, and 40 are used; it is free again at .* UTC") as refused:
+    with pytest.raises(
+        QuotaExhausted, match=r"50 shots a day, and 40 are used; it is free again at .* UTC"
+    ) as rejected:
         await stored(repository, inputs={"theta": [0.1, 0.2]})
-    error = refused.value
+    error = rejected.value
     assert error.free_at is not None
     assert (error.free_at.hour, error.free_at.minute) == (0, 0)
     assert error.retry_after is not None
@@ -269,9 +271,9 @@ async def test_request_above_a_quota_is_rejected_for_good(
 ) -> None:
     await projects.change(TEAM, quotas=ProjectQuotas(**{scope: quotas}), actor=TESTER)
     new = replace(respecified(submission(), **changed), owner=ADA)
-    with pytest.raises(QuotaExceeded, match=message) as refused:
+    with pytest.raises(QuotaExceeded, match=message) as rejected:
         await repository.add(new, limited=True)
-    assert (type(refused.value), refused.value.scope) == (QuotaExceeded, scope)
+    assert (type(rejected.value), rejected.value.scope) == (QuotaExceeded, scope)
     assert await repository.statuses([new.task_id]) == {}
 
 
@@ -415,9 +417,9 @@ async def test_quotas_hold_when_a_hundred_submit_at_once(
         *(process.add(one, limited=True) for process, one in zip(cycle(processes), new, strict=False)),
         return_exceptions=True,
     )
-    refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    assert {type(error) for error in refused} == {QuotaExhausted}
-    assert len(refused) == 93
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert {type(error) for error in rejected} == {QuotaExhausted}
+    assert len(rejected) == 93
     assert len(await processes[0].statuses([one.task_id for one in new])) == 7
 
 

@@ -675,9 +675,9 @@ async def test_cancelled_worker_is_fenced_off(repository: SqlTaskRepository) -> 
 async def test_ended_task_cannot_be_cancelled(repository: SqlTaskRepository) -> None:
     claim = await claimed(repository)
     await repository.finish(claim.lease, RESULT)
-    with pytest.raises(TaskEnded) as refusal:
+    with pytest.raises(TaskEnded) as rejection:
         await repository.cancel(claim.lease.task_id, TESTER)
-    assert refusal.value.status is TaskStatus.COMPLETED
+    assert rejection.value.status is TaskStatus.COMPLETED
     with pytest.raises(TaskNotFound):
         await repository.cancel(TaskId(uuid4()), TESTER)
 
@@ -710,7 +710,7 @@ async def test_repeated_transaction_is_not_a_repeated_submission(repository: Sql
     assert await repository.add(new) == first
 
 
-async def test_same_key_and_another_body_are_refused(repository: SqlTaskRepository) -> None:
+async def test_same_key_and_another_body_are_rejected(repository: SqlTaskRepository) -> None:
     await repository.add(submission(key=IdempotencyKey(key="k-3", fingerprint="body")))
     with pytest.raises(IdempotencyKeyReused):
         await repository.add(submission(key=IdempotencyKey(key="k-3", fingerprint="other")))

@@ -68,7 +68,7 @@ async def test_session_ends_with_its_key(database: Database, manage: ManageSessi
     await verify(limited)
 
 
-async def test_session_that_is_over_is_refused_and_deleted(
+async def test_session_that_is_over_is_rejected_and_deleted(
     database: Database, store: SqlSessionStore, manage: ManageSessions, verify: VerifySession
 ) -> None:
     member = await key_of(database)
@@ -83,19 +83,19 @@ async def test_session_that_is_over_is_refused_and_deleted(
     assert await database.read(count) == 1
 
 
-async def test_ended_session_and_unknown_ones_are_refused_alike(
+async def test_ended_session_and_unknown_ones_are_rejected_alike(
     database: Database, manage: ManageSessions, verify: VerifySession
 ) -> None:
     member = await key_of(database)
     session, other = await manage.start(member, ORIGIN), await manage.start(member, ORIGIN)
     await manage.end(session, TESTER)
     await manage.end(session, TESTER)
-    refusals = set()
+    rejections = set()
     for token in (session, session[:-1], session.upper(), "kts_" + "0" * 64, "kts_", ""):
-        with pytest.raises(CredentialsInvalid) as refusal:
+        with pytest.raises(CredentialsInvalid) as rejection:
             await verify(token)
-        refusals.add(str(refusal.value))
-    assert len(refusals) == 1
+        rejections.add(str(rejection.value))
+    assert len(rejections) == 1
     await verify(other)
 
 
@@ -166,7 +166,7 @@ async def test_session_has_the_rights_that_its_groups_give_now(store: SqlSession
             await VerifySession(store, parse_groups(rights))(session)
 
 
-async def test_session_of_a_key_is_refused_where_keys_are(
+async def test_session_of_a_key_is_rejected_where_keys_are(
     database: Database, store: SqlSessionStore, manage: ManageSessions
 ) -> None:
     session = await manage.start(await key_of(database), ORIGIN)

@@ -1,6 +1,6 @@
 """Classical values by the rules of C99 and the OpenQASM 3 specification; shares no code with the front ends.
 
-What C99 leaves undefined or to the implementation raises `Undefined`: a program may be refused there.
+What C99 leaves undefined or to the implementation raises `Undefined`: a program may be rejected there.
 Source: ISO/IEC 9899:1999, 6.3.1 (conversions), 6.5.5 to 6.5.9 (operators); OpenQASM 3, "Types and Casting".
 """
 

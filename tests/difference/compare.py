@@ -26,7 +26,7 @@ class Mismatch(AssertionError):
 
 
 def compare(text: str, limits: ExecutionLimits = LIMITS) -> str:
-    """Fail when the scanner accepts a program that the importer refuses or reads differently.
+    """Fail when the scanner accepts a program that the importer rejects or reads differently.
 
     Returns which of them read it: "both", "scanner", "importer" or "neither".
     """

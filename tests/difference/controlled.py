@@ -344,7 +344,7 @@ def make_controlled(choices: Random) -> Controlled:
 
 
 def assert_agrees(program: Controlled, simulator: Simulator) -> str:
-    """Fail when counts are not those of the program; returns what read it, or that it was refused."""
+    """Fail when counts are not those of the program; returns what read it, or that it was rejected."""
     try:
         return _agreement(program, simulator)
     except AssertionError as error:
@@ -355,7 +355,7 @@ def _agreement(program: Controlled, simulator: Simulator) -> str:
     try:
         loaded = load_program(program.text, ExecutionLimits())
     except (ProgramUnsupported, ProgramTooLarge):
-        return "refused"
+        return "rejected"
     counts = simulator.run(loaded, SHOTS).counts
     assert_counts_match(counts, program.probabilities, SHOTS, false_alarm_rate=1e-12)
     return loaded.front_end

@@ -201,7 +201,7 @@ class Generator:
         bits = self._random.sample(list(dict.fromkeys(pool)), 3) if len(set(pool)) >= 3 else []
         if bits:
             call = Instruction("block", 2, 3, [])
-            call.definition = inner  # `to_instruction` refuses branches
+            call.definition = inner  # `to_instruction` rejects branches
             self.circuit.append(call, [_COINS, _COINS + 1], bits)
 
     def _condition(self) -> Any:

@@ -252,7 +252,7 @@ def main() -> None:
 
 def run(kind: str, programs: int, seed: Any) -> int:
     """How many programs of a kind have a wrong result; each is printed."""
-    started, wrong, refused = time.monotonic(), 0, 0
+    started, wrong, rejected = time.monotonic(), 0, 0
     for number in range(programs):
         try:
             CHECKS[kind](Random(f"{seed}/{kind}/{number}"))
@@ -260,10 +260,10 @@ def run(kind: str, programs: int, seed: Any) -> int:
             wrong += 1
             print(f"--- {kind} {seed}/{number}: {mismatch}", flush=True)
         except ProgramUnsupported as error:
-            refused += 1
+            rejected += 1
             print(f"--- {kind} {seed}/{number}: {error.message}", flush=True)
     print(
-        f"{kind}: {programs} programs in {time.monotonic() - started:.0f} s, {wrong} wrong, {refused} refused",
+        f"{kind}: {programs} programs in {time.monotonic() - started:.0f} s, {wrong} wrong, {rejected} rejected",
         flush=True,
     )
     return wrong

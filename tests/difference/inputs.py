@@ -23,7 +23,7 @@ def check_inputs(choices: Random, simulator: Simulator) -> str:
     try:
         program = load_program(text, LIMITS, values)
     except ExecutionFailed:
-        return "refused"
+        return "rejected"
     if program.front_end != "scanner":
         return program.front_end
     try:

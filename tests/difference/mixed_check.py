@@ -58,7 +58,7 @@ def check_mixed(choices: Random, simulator: Simulator) -> str:
         except ExecutionFailed as error:
             if _NEVER_REACHED.search(str(error)):
                 continue
-            raise AssertionError(f"{name} refuses this: {error}\n{text}") from error
+            raise AssertionError(f"{name} rejects this: {error}\n{text}") from error
         if loaded is None:
             continue
         taken.append(name)

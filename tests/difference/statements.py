@@ -1,4 +1,4 @@
-"""Random statements of the whole language, many of them wrong: each program is to be run or refused, nothing else."""
+"""Random statements of the whole language, many of them wrong: each program is to be run or rejected, nothing else."""
 
 from random import Random
 

@@ -192,7 +192,7 @@ async def outage_and_kill(trial: Trial, number: int) -> None:
     await trial.struck_or_passed_on(promise)
 
 
-async def refuse(trial: Trial, number: int) -> None:
+async def reject(trial: Trial, number: int) -> None:
     trial.service.control.arm("publish.before", Fault.UNAVAILABLE)
     trial.arm()
     await trial.struck_or_ended(await trial.submit(basis_state(number)))
@@ -229,7 +229,7 @@ STIMULI: Mapping[Stimulus, Callable[[Trial, int], Awaitable[None]]] = {
     Stimulus.CRASH: crash,
     Stimulus.MEASURE: measure,
     Stimulus.OCCUPY: occupy,
-    Stimulus.REFUSE: refuse,
+    Stimulus.REJECT: reject,
     Stimulus.MISLAY: mislay,
     Stimulus.STARVE: starve,
     Stimulus.RUN: run,

@@ -32,7 +32,7 @@ class Stimulus(StrEnum):
     CRASH = "kill a simulator at work"
     MEASURE = "end a task of seconds, which a measurement finds"
     OCCUPY = "tell a program that the machine is busy"
-    REFUSE = "refuse a message"
+    REJECT = "reject a message"
     MISLAY = "mislay a message"
     STARVE = "leave a worker without a simulator"
     RUN = "submit a program for a backend"
@@ -71,9 +71,9 @@ TABLE = (
     Row("add_again", Stimulus.SUBMIT_AGAIN, Hanging.NOTHING),
     Row("add_all", Stimulus.SUBMIT_BATCH, Hanging.NOTHING, BOTH),
     Row("add_limited", Stimulus.SUBMIT_LIMITED, Hanging.NOTHING),
-    Row("take_due", Stimulus.REFUSE, Hanging.LOOP),
+    Row("take_due", Stimulus.REJECT, Hanging.LOOP),
     Row("publish", Stimulus.SUBMIT, Hanging.LOOP, BOTH),
-    Row("postpone", Stimulus.REFUSE, Hanging.LOOP),
+    Row("postpone", Stimulus.REJECT, Hanging.LOOP),
     Row("take_overdue", Stimulus.MISLAY, Hanging.LOOP),
     Row("receive", Stimulus.SUBMIT, Hanging.TASK, ("after",)),
     Row("claim", Stimulus.SUBMIT, Hanging.TASK, ("before", "commit")),

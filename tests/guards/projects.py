@@ -102,9 +102,9 @@ PROJECTS = (
     ),
     Guard(
         "submit.room",
-        "what a quota refuses leaves no model of noise behind",
+        "what a quota rejects leaves no model of noise behind",
         Drop(),
-        ("tests/unit/service/test_task_noise.py::test_model_of_a_refused_submission_is_not_stored",),
+        ("tests/unit/service/test_task_noise.py::test_model_of_a_rejected_submission_is_not_stored",),
     ),
     Guard(
         "noise.needed",

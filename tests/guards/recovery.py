@@ -38,7 +38,7 @@ RECOVERY = (
         "key.body",
         "a key is for one body",
         Replace("False"),
-        (f"{CONTRACT}::test_same_key_and_another_body_are_refused",),
+        (f"{CONTRACT}::test_same_key_and_another_body_are_rejected",),
     ),
     Guard(
         "dispatch.later",
@@ -66,9 +66,9 @@ RECOVERY = (
     ),
     Guard(
         "publish.postpone",
-        "a task whose publish was refused is due again",
+        "a task whose publish was rejected is due again",
         Drop(),
-        (f"{RECOVER}::test_refused_publish_is_tried_again_when_the_queue_is_back",),
+        (f"{RECOVER}::test_rejected_publish_is_tried_again_when_the_queue_is_back",),
     ),
     Guard(
         "dispatch.queue_down",

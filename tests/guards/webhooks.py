@@ -59,6 +59,6 @@ WEBHOOKS = (
         "callback.public",
         "no address that is not public is connected to",
         Drop(),
-        (f"{ADDRESSES}::test_address_that_is_not_public_is_refused",),
+        (f"{ADDRESSES}::test_address_that_is_not_public_is_rejected",),
     ),
 )

@@ -239,7 +239,7 @@ async def test_private_address_is_not_connected_to(addresses: list[str]) -> None
     async with receiving() as receiver:
         resolve = Names(addresses)
         attempt = await sender(CallbackRule(), resolve).send(message(f"https://public.example:{receiver.port}/"))
-    assert attempt.error == "refused: its host has no public address"
+    assert attempt.error == "rejected: its host has no public address"
     assert (resolve.looked_up, receiver.connections) == (["public.example"], 0)
 
 
@@ -254,7 +254,7 @@ async def test_name_whose_address_changes_after_the_check_leads_nowhere_else() -
             assert (await sender(rule, resolve).send(message(url))).status == 204
             assert resolve.looked_up == ["rebound.example"]
             attempt = await sender(rule, resolve).send(message(url))
-        assert attempt.error == "refused: its host has no public address"
+        assert attempt.error == "rejected: its host has no public address"
     assert forbidden.connections == 0
 
 

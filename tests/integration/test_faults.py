@@ -43,7 +43,7 @@ async def test_error_of_a_statement_is_a_defect(postgres_url: str) -> None:
 async def test_starting_server_is_away_and_never_a_defect(
     private_postgres_server: Callable[..., Awaitable[PostgresServer]],
 ) -> None:
-    """A server killed in mid-write refuses connections while it recovers; every refusal must say so."""
+    """A server killed in mid-write rejects connections while it recovers; every rejection must say so."""
     server = await private_postgres_server(durable=True)
     await server.create_database("ketline")
     async with open_database(server.url("ketline")) as database:

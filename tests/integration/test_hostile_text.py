@@ -49,7 +49,7 @@ def described(app: FastAPI) -> Iterator[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 @pytest.mark.timeout(120)
-async def test_hostile_text_in_any_parameter_is_refused_at_once(app: FastAPI, text: str) -> None:
+async def test_hostile_text_in_any_parameter_is_rejected_at_once(app: FastAPI, text: str) -> None:
     found = [*described(app), *(("get", path, name) for path, name in MORE)]
     assert ("get", "/tasks/events", "tag") in found
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -90,7 +90,7 @@ async def test_hostile_text_in_any_path_is_no_defect(app: FastAPI, text: str) ->
     ("name", "outcome"),
     [("Idempotency-Key", 422), ("X-Correlation-ID", 202), ("traceparent", 202), ("Prefer", 202), ("Content-Type", 415)],
 )
-async def test_hostile_header_of_a_submission_is_refused_or_not_stored(
+async def test_hostile_header_of_a_submission_is_rejected_or_not_stored(
     app: FastAPI, name: str, value: bytes, outcome: int
 ) -> None:
     headers = [(b"Content-Type", b"application/json")] if name != "Content-Type" else []

@@ -70,7 +70,7 @@ async def test_owner_is_the_first_claim_that_can_be_stored(
 
 
 @pytest.mark.parametrize("sub", ["\x00", "", 7])
-async def test_user_without_a_name_that_can_be_stored_is_refused(
+async def test_user_without_a_name_that_can_be_stored_is_rejected(
     issuer: Issuer, verify: VerifyJwt, sub: object
 ) -> None:
     with pytest.raises(CredentialsInvalid):
@@ -85,7 +85,7 @@ async def test_rights_end_with_the_token(issuer: Issuer, verify: VerifyJwt) -> N
 
 
 @pytest.mark.parametrize("groups", [None, [], ["others"], [7, None, ["physics"]], {"physics": 1}, 7, ""])
-async def test_user_without_rights_is_refused(issuer: Issuer, verify: VerifyJwt, groups: Any) -> None:
+async def test_user_without_rights_is_rejected(issuer: Issuer, verify: VerifyJwt, groups: Any) -> None:
     if groups == {"physics": 1}:
         groups = {"other": "physics"}
     with pytest.raises(CredentialsInvalid):
@@ -110,7 +110,7 @@ async def test_user_without_rights_is_refused(issuer: Issuer, verify: VerifyJwt,
     # Times differ between the processes that run the tests.
     ids=lambda claims: " ".join(claims),
 )
-async def test_token_that_is_not_for_this_service_is_refused(
+async def test_token_that_is_not_for_this_service_is_rejected(
     issuer: Issuer, verify: VerifyJwt, claims: dict[str, Any]
 ) -> None:
     with pytest.raises(CredentialsInvalid):
@@ -121,7 +121,7 @@ async def test_token_that_is_not_for_this_service_is_refused(
     ("claim", "seconds_from_now"),
     [("exp", -LEEWAY_SECONDS - 30), ("nbf", 2 * LEEWAY_SECONDS + 60), ("iat", 2 * LEEWAY_SECONDS + 60)],
 )
-async def test_token_of_another_time_is_refused(
+async def test_token_of_another_time_is_rejected(
     issuer: Issuer, verify: VerifyJwt, claim: str, seconds_from_now: int
 ) -> None:
     claims: dict[str, Any] = {claim: int(time.time()) + seconds_from_now}
@@ -141,7 +141,7 @@ def _encoded(part: Any) -> str:
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-async def test_unsigned_and_symmetric_tokens_are_refused(issuer: Issuer, verify: VerifyJwt) -> None:
+async def test_unsigned_and_symmetric_tokens_are_rejected(issuer: Issuer, verify: VerifyJwt) -> None:
     """Whoever knows the public key, which everyone does, could otherwise sign with it."""
     public = issuer.keys[0]
     unsigned = f"{_encoded({'alg': 'none', 'kid': 'one'})}.{_encoded(issuer.claims())}."
@@ -162,7 +162,7 @@ async def test_symmetric_key_that_the_issuer_publishes_is_not_used(issuer: Issue
     await verify(issuer.token())
 
 
-async def test_key_for_another_algorithm_or_of_another_issuer_is_refused(issuer: Issuer, verify: VerifyJwt) -> None:
+async def test_key_for_another_algorithm_or_of_another_issuer_is_rejected(issuer: Issuer, verify: VerifyJwt) -> None:
     elliptic = ECKey.generate_key("P-256", {"kid": "elliptic"})
     issuer.keys.append(elliptic)
     await verify(issuer.token(key=elliptic))
@@ -175,7 +175,7 @@ async def test_key_for_another_algorithm_or_of_another_issuer_is_refused(issuer:
             await verify(token)
 
 
-async def test_changed_token_is_refused(issuer: Issuer, verify: VerifyJwt) -> None:
+async def test_changed_token_is_rejected(issuer: Issuer, verify: VerifyJwt) -> None:
     header, claims, signature = issuer.token().split(".")
     changed = [
         f"{header}.{_encoded(issuer.claims(groups=['admins']))}.{signature}",

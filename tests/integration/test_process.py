@@ -44,14 +44,14 @@ class TroubledRepository(SqlTaskRepository):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         object.__setattr__(self, "down", set())
-        object.__setattr__(self, "refused", asyncio.Event())
+        object.__setattr__(self, "rejected", asyncio.Event())
 
     down: set[str]
-    refused: asyncio.Event
+    rejected: asyncio.Event
 
     def _check(self, name: str) -> None:
         if name in self.down:
-            self.refused.set()
+            self.rejected.set()
             raise DatabaseUnavailable("The database does not respond; try again in a few seconds.")
 
     async def claim(
@@ -242,7 +242,7 @@ async def test_simulation_ends_when_the_database_is_back_and_another_has_the_tas
     repository.down.add("renew")
     runner = ScriptedRunner(held=True)
     running = asyncio.create_task(process(repository, SHORT_LEASE)(task_id, runner))
-    await repository.refused.wait()
+    await repository.rejected.wait()
     await take_away(database, task_id)
     assert not runner.cancelled.is_set()
     repository.down.clear()
@@ -276,7 +276,7 @@ async def test_outcome_is_recorded_once_the_database_is_back(
 ) -> None:
     repository.down.add(call)
     running = asyncio.create_task(process(repository)(task_id, ScriptedRunner(outcome)))
-    await repository.refused.wait()
+    await repository.rejected.wait()
     assert (await repository.get(task_id)).status is TaskStatus.PROCESSING
     repository.down.clear()
     await running

@@ -103,7 +103,7 @@ async def test_task_stored_as_taken_is_published_once_it_is_put(repository: SqlT
     assert publisher.published == [task_id, other]
 
 
-async def test_refused_task_that_was_put_is_due_again(repository: SqlTaskRepository) -> None:
+async def test_rejected_task_that_was_put_is_due_again(repository: SqlTaskRepository) -> None:
     publisher = RecordingPublisher()
     publisher.down = True
     dispatcher = Dispatcher(repository, publisher, SystemClock(), 0.05)
@@ -182,7 +182,7 @@ async def test_backlog_goes_out_in_batches_without_waiting(repository: SqlTaskRe
     assert len(publisher.published) == 7
 
 
-async def test_refused_publish_is_tried_again_when_the_queue_is_back(database: Database) -> None:
+async def test_rejected_publish_is_tried_again_when_the_queue_is_back(database: Database) -> None:
     """Not only once its message counts as lost."""
     repository = SqlTaskRepository(database, redispatch=timedelta(hours=1))
     publisher = RecordingPublisher()

@@ -539,7 +539,7 @@ async def cancelled_while_submitting(rig: Rig) -> tuple[RunOnBackend, TaskId]:
     ("fault", "code"),
     [("deny", FailureCode.BACKEND_ACCESS_DENIED), ("shots", FailureCode.BACKEND_REFUSED)],
 )
-async def test_refusal_ends_the_task(rig_on: RigOn, fault: str, code: FailureCode) -> None:
+async def test_rejection_ends_the_task(rig_on: RigOn, fault: str, code: FailureCode) -> None:
     rig = rig_on()
     if fault == "deny":
         rig.remote.fault("submit", "deny")

@@ -119,7 +119,7 @@ async def test_nothing_is_left_when_the_test_run_is_killed(server: str, open_dir
 
 
 @pytest.mark.parametrize(("find", "package"), [(find_postgres, "postgresql"), (find_rabbitmq, "rabbitmq-server")])
-def test_missing_programs_are_refused_with_what_to_install(
+def test_missing_programs_are_rejected_with_what_to_install(
     find: Callable[[Sequence[str]], Path], package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -128,7 +128,7 @@ async def test_process_goes_on_with_its_one_session_while_the_server_is_full(
 
 
 async def test_several_processes_share_few_sessions(private_postgres_server: StartServer) -> None:
-    """Each wants ten at once; the server has 24 for all of them, and some are always refused one."""
+    """Each wants ten at once; the server has 24 for all of them, and some are always rejected one."""
     server = await private_postgres_server(max_connections=24)
     await server.create_database("ketline")
     await migrate(server.url("ketline"))

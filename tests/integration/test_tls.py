@@ -63,11 +63,11 @@ def is_encrypted(connection: Connection) -> bool:
     return bool(connection.execute(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).scalar_one())
 
 
-async def refused(database: Database) -> str:
-    with pytest.raises(DatabaseTlsFailed) as refusal:
+async def rejected(database: Database) -> str:
+    with pytest.raises(DatabaseTlsFailed) as rejection:
         await database.read(is_encrypted)
-    assert WRONG_HOST not in str(refusal.value), "clients of the service read this"
-    return str(refusal.value)
+    assert WRONG_HOST not in str(rejection.value), "clients of the service read this"
+    return str(rejection.value)
 
 
 async def test_all_sessions_are_encrypted_with_a_server_that_is_verified(
@@ -88,25 +88,25 @@ async def test_all_sessions_are_encrypted_with_a_server_that_is_verified(
 
 async def test_certificate_of_an_authority_that_is_not_trusted(server: PostgresServer, stranger: Authority) -> None:
     async with open_database(verified(server, stranger.certificate)) as database:
-        assert "unable to get local issuer certificate" in await refused(database)
+        assert "unable to get local issuer certificate" in await rejected(database)
     with pytest.raises(DatabaseUnavailable, match=r"(?i)certificate"):
         await migrate(verified(server, stranger.certificate))
 
 
 async def test_certificate_of_another_host(server: PostgresServer, authority: Authority) -> None:
     async with open_database(verified(server, authority.certificate, host=WRONG_HOST)) as database:
-        assert "another host name" in await refused(database)
+        assert "another host name" in await rejected(database)
     url = verified(server, authority.certificate, host=WRONG_HOST).replace("verify-full", "verify-ca")
     async with open_database(url) as database:
         assert await database.read(is_encrypted), "verify-ca does not look at the name"
 
 
-async def test_expired_certificate_is_refused_until_it_is_renewed(
+async def test_expired_certificate_is_rejected_until_it_is_renewed(
     server: PostgresServer, authority: Authority, certificate: Certificate
 ) -> None:
     await server.use_certificate(authority.sign("server", HOST, expired=True))
     async with open_database(verified(server, authority.certificate)) as database:
-        assert "certificate has expired" in await refused(database)
+        assert "certificate has expired" in await rejected(database)
         await server.use_certificate(certificate)
         async with asyncio.timeout(SECONDS):
             while True:
@@ -118,19 +118,19 @@ async def test_expired_certificate_is_refused_until_it_is_renewed(
 async def test_server_without_tls(postgres_with_template: PostgresServer, authority: Authority) -> None:
     url = verified(postgres_with_template, authority.certificate).replace("/ketline?", "/postgres?")
     async with open_database(url) as database:
-        assert "the server does not offer TLS" in await refused(database)
+        assert "the server does not offer TLS" in await rejected(database)
 
 
 async def test_authorities_of_the_system(
     server: PostgresServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_database(verified(server, "system")) as database:
-        assert "certificate is not valid" in await refused(database)
+        assert "certificate is not valid" in await rejected(database)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
     async with open_database(verified(server, "system")) as database:
         assert await database.read(is_encrypted)
     async with open_database(verified(server, "system", host=WRONG_HOST)) as database:
-        assert "another host name" in await refused(database)
+        assert "another host name" in await rejected(database)
 
 
 async def test_client_with_a_certificate_of_its_own(
@@ -230,9 +230,9 @@ async def test_client_of_a_service_whose_certificate_is_not_valid(
     forever = Retries(max_seconds=3600, first_contact_seconds=3600)
     async with presenting(shown) as port, AsyncClient(f"https://{host}:{port}", retries=forever) as client:
         async with asyncio.timeout(SECONDS):
-            with pytest.raises(CertificateInvalid, match=words) as refusal:
+            with pytest.raises(CertificateInvalid, match=words) as rejection:
                 await client.workers()
-    assert "SSL_CERT_FILE" in str(refusal.value)
+    assert "SSL_CERT_FILE" in str(rejection.value)
 
 
 async def test_broker_without_tls(broker: str, authority: Authority) -> None:

@@ -156,21 +156,21 @@ async def test_slot_whose_simulator_did_not_start_tries_again(repository: SqlTas
 
 
 async def test_message_waits_in_its_slot_during_a_database_outage(repository: SqlTaskRepository) -> None:
-    refused = asyncio.Event()
+    rejected = asyncio.Event()
 
     class Away(SqlTaskRepository):
         async def claim(
             self, task_id: TaskId, worker_id: WorkerId, lease: timedelta, queue: TaskQueue = SIMULATIONS
         ) -> Claim | None:
-            if not refused.is_set():
-                refused.set()
+            if not rejected.is_set():
+                rejected.set()
                 raise DatabaseUnavailable("The database does not respond; try again in a few seconds.")
             return await super().claim(task_id, worker_id, lease, queue)
 
     rig = Rig(Away(repository.database), ScriptedRunner())
     async with rig.working():
         task_id = await rig.submit()
-        await refused.wait()
+        await rejected.wait()
         await rig.runner.started.wait()
     assert await rig.status(task_id) is TaskStatus.COMPLETED
 

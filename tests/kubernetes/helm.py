@@ -36,7 +36,7 @@ class Helm:
         """The objects of an installation, or of an upgrade, with these files of values and `--set` options.
 
         Raises:
-            AssertionError: Helm refuses them.
+            AssertionError: Helm rejects them.
         """
         done = self.template(*values, settings=settings, upgrade=upgrade)
         assert done.returncode == 0, done.stderr

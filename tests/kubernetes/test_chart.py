@@ -91,7 +91,7 @@ def test_urls_are_in_mounted_files_only(helm: Helm, values: Path) -> None:
 def test_processes_start_with_their_variables(
     helm: Helm, values: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The settings of the service take them: no name is unknown, no value is refused."""
+    """The settings of the service take them: no name is unknown, no value is rejected."""
     monkeypatch.chdir(tmp_path)
     for pod in pod_templates(helm.render(values)).values():
         with monkeypatch.context() as changed:
@@ -222,7 +222,7 @@ def test_metrics_of_the_scaling_are_metrics_of_the_service(helm: Helm) -> None:
         ("ingress.enabled=true", "ingress.host: the name under which clients reach the service"),
     ],
 )
-def test_mistakes_are_refused_before_anything_is_sent(helm: Helm, setting: str, message: str) -> None:
+def test_mistakes_are_rejected_before_anything_is_sent(helm: Helm, setting: str, message: str) -> None:
     done = helm.template(LEAST, settings=[setting])
     assert done.returncode != 0
     assert message in done.stderr

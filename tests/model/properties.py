@@ -20,7 +20,7 @@ from tests.model.state import (
 )
 
 STORED = "an acknowledged task is stored"
-REFUSAL_TRUE = "a rejected submit is not stored"
+REJECTION_TRUE = "a rejected submit is not stored"
 ONE_KEY = "one key, one task"
 ONE_TERMINAL = "at most one terminal status"
 RECORDED_BY_LEASE = "an outcome is recorded under the lease that history names last"
@@ -46,7 +46,7 @@ def acknowledged_is_stored(state: State) -> bool:
     )
 
 
-def refusal_is_true(state: State) -> bool:
+def rejection_is_true(state: State) -> bool:
     return not any(
         request.phase == "rejected" and state.rows[number].status for number, request in enumerate(state.requests)
     )
@@ -138,7 +138,7 @@ def invariants(scenario: Scenario) -> dict[str, Invariant[State]]:
 
     properties: dict[str, Invariant[State]] = {
         STORED: acknowledged_is_stored,
-        REFUSAL_TRUE: refusal_is_true,
+        REJECTION_TRUE: rejection_is_true,
         ONE_TERMINAL: of_rows(at_most_one_terminal),
         RECORDED_BY_LEASE: of_rows(recorded_by_its_lease),
         LEGAL: of_rows(history_is_legal),

@@ -31,7 +31,7 @@ def removal(guards: str, scenario: str, breaks: str) -> Removal:
 REMOVALS = (
     removal("answer_after_commit", "submit", p.STORED),
     removal("outbox", "delivery", p.FINISHES),
-    removal("insert_on_conflict", "submit", p.REFUSAL_TRUE),
+    removal("insert_on_conflict", "submit", p.REJECTION_TRUE),
     removal("key_in_transaction", "submit", p.ONE_KEY),
     removal("redispatch", "delivery", p.FINISHES),
     removal("due_again", "delivery", p.FINISHES),

@@ -42,7 +42,7 @@ def test_every_state_is_visited_once() -> None:
     assert graph.taken.total() == 3
 
 
-def test_an_unbounded_model_is_refused() -> None:
+def test_an_unbounded_model_is_rejected() -> None:
     endless: Model[int] = Model(0, lambda state: [Step("up", True, state + 1)])
     with pytest.raises(TooLarge):
         explore(endless, {}, limit=100)

@@ -40,7 +40,7 @@ class Faults:
     def all(self) -> Sequence[Fault]:
         """The faults, in the order of a run."""
         return [
-            self.requests_are_refused,
+            self.requests_are_rejected,
             self.workers_are_killed,
             self.simulators_cannot_start,
             self.simulators_die,
@@ -52,7 +52,7 @@ class Faults:
             self.backup_is_restored,
         ]
 
-    async def requests_are_refused(self) -> None:
+    async def requests_are_rejected(self) -> None:
         """Requests that are wrong, that break off, or that are many at once; none of them is an alert."""
         http = self.stack.api.http
         await http.post("/validate", json={"qc": BELL})
@@ -87,7 +87,7 @@ class Faults:
 
     async def simulators_die(self) -> None:
         """SIGKILL for each simulator with one of these tasks, half of which are retried; receivers fail meanwhile."""
-        self.stack.callbacks.refuses = True
+        self.stack.callbacks.rejects = True
         ids = [await self._submit(ENDLESS, max_attempts=1 + number % 2) for number in range(10)]
         killing = asyncio.create_task(self._kill_busy_simulators())
         try:
@@ -125,7 +125,7 @@ class Faults:
             )
         await self.commands.succeeds("admin", "resume")
         await self._purge_garbage()
-        self.stack.callbacks.refuses = False
+        self.stack.callbacks.rejects = False
 
     async def attempts_are_fenced(self) -> None:
         """Tasks are taken from a worker that lives, which then records nothing."""

@@ -46,13 +46,13 @@ SETTINGS = {
 
 @dataclass(slots=True)
 class Callbacks:
-    """Accepts messages about ended tasks, or refuses them while `refuses` is True."""
+    """Accepts messages about ended tasks, or rejects them while `rejects` is True."""
 
-    refuses: bool = False
+    rejects: bool = False
     accepted: list[Message] = field(default_factory=list)
 
     def respond(self, received: Received) -> bytes:
-        if self.refuses:
+        if self.rejects:
             return answer(503)
         data = received.json()["data"]
         self.accepted.append(Message(task_id=data["task_id"], status=data["status"], message_id=received.message_id))

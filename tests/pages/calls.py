@@ -239,7 +239,7 @@ CALLS: Sequence[str | Call] = (
     ),
     Call(text="A device as it can be stored again.", path="/devices/pair", show_headers=("etag",)),
     Call(
-        text="What is no device is refused, with the place of the mistake.",
+        text="What is no device is rejected, with the place of the mistake.",
         method="PUT",
         path="/devices/pair",
         body={"qubits": [{"t1_us": 50, "t2_us": 120}], "gates": []},
@@ -334,7 +334,7 @@ CALLS: Sequence[str | Call] = (
     Call(text="Deliveries of the project that were given up.", path="/deliveries?state=dead"),
     Call(text="All of these are attempted again.", method="POST", path="/deliveries/redeliver", status=202),
     Call(
-        text="An address that is not public is refused.",
+        text="An address that is not public is rejected.",
         method="POST",
         path="/tasks",
         body={"qc": BELL, "callback": "http://127.0.0.1/hooks"},
@@ -375,7 +375,7 @@ CALLS: Sequence[str | Call] = (
         body={"overlap_s": 3600},
         status=201,
     ),
-    Call(text="A key that is revoked is refused within two seconds.", method="DELETE", path="/keys/{key}"),
+    Call(text="A key that is revoked is rejected within two seconds.", method="DELETE", path="/keys/{key}"),
     Call(text="The keys of a project, or of all.", path="/keys?project=optics"),
     Call(text="Who did what, the newest first ([specs/audit.md](../specs/audit.md)).", path="/audit?limit=2"),
     "## Administration",

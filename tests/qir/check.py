@@ -20,7 +20,7 @@ OUR_SHOTS = 4_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What checking a program in one profile came to: same, different, refused or not run; `detail` says why."""
+    """What checking a program in one profile came to: same, different, rejected or not run; `detail` says why."""
 
     program: Program
     profile: QirProfile
@@ -49,7 +49,7 @@ def _compared(
     try:
         module = qir_text(program.text, profile)
     except ProgramUnsupported as error:
-        return "refused", error.message
+        return "rejected", error.message
     try:
         require_same(ours, qir_counts(module, shots))
     except AssertionError as error:

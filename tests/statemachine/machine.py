@@ -18,7 +18,7 @@ from tests.statemachine.modelled import TWICE
 from tests.statemachine.submitting import QUEUES, SubmittingMachine
 from tests.statemachine.task import ModelTask
 from tests.statemachine.working import WorkingMachine
-from tests.statemachine.world import Refusal, World
+from tests.statemachine.world import Rejection, World
 
 
 def machine_on(world: World) -> type["TaskMachine"]:
@@ -53,7 +53,7 @@ class TaskMachine(WorkingMachine):
     @rule(limit=st.integers(1, 4), twice=TWICE)
     def reap(self, limit: int, twice: bool) -> None:
         for answer in self.world.call(self.repository.reap(limit), twice=twice):
-            assert not isinstance(answer, Refusal)
+            assert not isinstance(answer, Rejection)
             for task, reaped in zip(_some_of(self.model.expired(), answer, limit), answer, strict=True):
                 assert (reaped.attempt, reaped.worker_id) == (task.attempt, task.worker)
                 assert reaped.status == task.reap(self.model.now)
@@ -64,7 +64,7 @@ class TaskMachine(WorkingMachine):
         at = self.world.look().at
         expiry = Expiry(as_of=at, outage=Outage(since=at - timedelta(days=365), until=at))
         for answer in self.world.call(self.repository.reap(limit, expiry), twice=twice):
-            assert not isinstance(answer, Refusal)
+            assert not isinstance(answer, Rejection)
             for task, reaped in zip(_some_of(self.model.expired(), answer, limit), answer, strict=True):
                 assert (reaped.attempt, reaped.worker_id) == (task.attempt, task.worker)
                 assert reaped.status == task.excuse(self.model.now)
@@ -93,9 +93,11 @@ class TaskMachine(WorkingMachine):
         self.model.start_afresh()
 
 
-def _some_of(tasks: Sequence[ModelTask], answer: Sequence[Dispatch | Reaped] | Refusal, limit: int) -> list[ModelTask]:
+def _some_of(
+    tasks: Sequence[ModelTask], answer: Sequence[Dispatch | Reaped] | Rejection, limit: int
+) -> list[ModelTask]:
     """The tasks of an answer, which must be `limit` of these, or all."""
-    assert not isinstance(answer, Refusal)
+    assert not isinstance(answer, Rejection)
     known = {task.task_id: task for task in tasks}
     assert len(answer) == len({one.task_id for one in answer}) == min(limit, len(tasks))
     assert {one.task_id for one in answer} <= set(known)

@@ -21,7 +21,7 @@ from ketline.domain.tasks.submission import Accepted, IdempotencyKey, Submission
 from tests.actors import TESTER
 from tests.statemachine.model import KeyReused
 from tests.statemachine.modelled import TWICE, ModelledMachine
-from tests.statemachine.world import PROJECTS, Refusal
+from tests.statemachine.world import PROJECTS, Rejection
 
 # Few tasks have long lives within the steps of an example.
 MOST_TASKS = 6
@@ -187,7 +187,7 @@ class SubmittingMachine(ModelledMachine):
     def ask(self, task_id: TaskId, limit: int) -> None:
         """All questions at once: they change nothing."""
         [read], task = self.world.call(self.repository_of(task_id).get(task_id)), self.model.tasks[task_id]
-        assert not isinstance(read, Refusal)
+        assert not isinstance(read, Rejection)
         assert (read.status, read.attempt, read.counts) == (task.status, task.attempt, task.counts)
         assert (read.failure.code if read.failure else None) == task.code
         assert [line.status for line in read.history] == [line.status for line in task.lines]
@@ -199,5 +199,5 @@ class SubmittingMachine(ModelledMachine):
 
     def _ask_for_an_unknown_task(self) -> None:
         for unanswerable in (self.repository.get(UNKNOWN), self.repository.cancel(UNKNOWN, TESTER)):
-            [refusal] = self.world.call(unanswerable)
-            assert isinstance(refusal, TaskNotFound)
+            [rejection] = self.world.call(unanswerable)
+            assert isinstance(rejection, TaskNotFound)

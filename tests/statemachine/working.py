@@ -21,7 +21,7 @@ from tests.statemachine.model import LEASE_SECONDS
 from tests.statemachine.modelled import TWICE
 from tests.statemachine.submitting import PROJECT, QUEUES, UNKNOWN, SubmittingMachine
 from tests.statemachine.task import ModelTask
-from tests.statemachine.world import Refusal
+from tests.statemachine.world import Rejection
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
 PROFILE = Profile(
@@ -72,7 +72,7 @@ class WorkingMachine(SubmittingMachine):
     @rule(project=PROJECT, weight=st.sampled_from([1.0, 4.0]))
     def weigh(self, project: ProjectName, weight: float) -> None:
         [weighed] = self.world.call(self.world.projects.change(project, weight=weight, actor=TESTER))
-        assert not isinstance(weighed, Refusal)
+        assert not isinstance(weighed, Rejection)
         self.model.weights[project] = weighed.weight
 
     @rule(target=leases, task_id=SubmittingMachine.tasks, worker=WORKERS, twice=TWICE)

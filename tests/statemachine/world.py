@@ -32,7 +32,7 @@ T = TypeVar("T")
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-Refusal = TaskEnded | TaskNotFound | TaskNotHeld | TaskNotPending | IdempotencyKeyReused
+Rejection = TaskEnded | TaskNotFound | TaskNotHeld | TaskNotPending | IdempotencyKeyReused
 TABLES = (status_history, idempotency_keys, project_shares, tasks)
 PROJECTS = (DEFAULT_PROJECT, ProjectName("other"))
 SHIFTS = {
@@ -139,14 +139,14 @@ class World:
         self._runner.run(self._stack.aclose())
         self._runner.close()
 
-    def call(self, work: Coroutine[Any, Any, T], *, twice: bool = False) -> list[T | Refusal]:
-        """What the call gives or refuses; with `twice` also, before it, what it gave the first time."""
+    def call(self, work: Coroutine[Any, Any, T], *, twice: bool = False) -> list[T | Rejection]:
+        """What the call gives or rejects; with `twice` also, before it, what it gave the first time."""
         self.database.repeating, self.database.earlier = twice, []
-        last: T | Refusal
+        last: T | Rejection
         try:
             last = self._runner.run(work)
-        except (TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending, IdempotencyKeyReused) as refusal:
-            last = refusal
+        except (TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending, IdempotencyKeyReused) as rejection:
+            last = rejection
         self.database.repeating = False
         return [*self.database.earlier, last]
 

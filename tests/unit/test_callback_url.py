@@ -50,7 +50,7 @@ def test_url_is_read(text: str, parts: tuple[str, str, int, str]) -> None:
         ("https://example.org/" + MAX_CALLBACK_CHARACTERS * "a", "characters"),
     ],
 )
-def test_impossible_url_is_refused_with_the_reason(text: str, why: str) -> None:
+def test_impossible_url_is_rejected_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         parse_callback(text)
 
@@ -59,7 +59,7 @@ def test_impossible_url_is_refused_with_the_reason(text: str, why: str) -> None:
     "address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "100.63.255.255", "64:ff9b::5db8:d70e"]
 )
 def test_public_address_is_connected_to(address: str) -> None:
-    assert CallbackRule().refusal_of(ip_address(address), URL) is None
+    assert CallbackRule().rejection_of(ip_address(address), URL) is None
 
 
 @pytest.mark.parametrize(
@@ -97,30 +97,30 @@ def test_public_address_is_connected_to(address: str) -> None:
         "2001:0:4136:e378:8000:63bf:80ff:fffe",
     ],
 )
-def test_address_that_is_not_public_is_refused(address: str) -> None:
-    assert CallbackRule().refusal_of(ip_address(address), URL) == "its host has no public address"
+def test_address_that_is_not_public_is_rejected(address: str) -> None:
+    assert CallbackRule().rejection_of(ip_address(address), URL) == "its host has no public address"
 
 
 def test_allowed_network_is_connected_to_by_any_scheme_and_port() -> None:
     rule = CallbackRule((ip_network("127.0.0.0/8"),))
     for text in ("http://localhost:25/", "https://localhost/"):
-        assert rule.refusal_of(ip_address("127.0.0.1"), parse_callback(text)) is None
-    assert rule.refusal_of(ip_address("10.0.0.1"), URL) is not None
+        assert rule.rejection_of(ip_address("127.0.0.1"), parse_callback(text)) is None
+    assert rule.rejection_of(ip_address("10.0.0.1"), URL) is not None
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [("http://example.org/", "https://"), ("https://example.org:25/", "port"), ("https://[::1]/", "public")],
 )
-def test_url_that_no_address_makes_permitted_is_refused_at_once(text: str, why: str) -> None:
-    assert why in str(CallbackRule().refusal(parse_callback(text)))
+def test_url_that_no_address_makes_permitted_is_rejected_at_once(text: str, why: str) -> None:
+    assert why in str(CallbackRule().rejection(parse_callback(text)))
 
 
 def test_host_name_may_be_one_of_an_allowed_network() -> None:
     url = parse_callback("http://receiver.internal:25/")
     rule = CallbackRule((ip_network("10.0.0.0/8"),))
-    assert rule.refusal(url) is None
-    assert rule.refusal_of(ip_address("93.184.215.14"), url) is not None
+    assert rule.rejection(url) is None
+    assert rule.rejection_of(ip_address("93.184.215.14"), url) is not None
 
 
 def test_parts_of_a_url_are_all_that_is_sent() -> None:

@@ -1,4 +1,4 @@
-"""Configuration: names that work, names that are refused, and secrets that stay secret."""
+"""Configuration: names that work, names that are rejected, and secrets that stay secret."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ketline.cli.server import commands as server
-from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_database_url, refuse_open_service, variables
+from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_database_url, reject_open_service, variables
 from ketline.domain.access.principals import AuthMode
 from ketline.domain.access.quotas import Quota
 from ketline.domain.access.rate_limits import parse_rate_limits
@@ -97,13 +97,13 @@ def test_directory_of_secrets_that_is_missing_is_named(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", ["KETLINE_PROT", "ketline_worker_slot"])
-def test_unknown_variable_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_unknown_variable_is_rejected_by_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     with pytest.raises(ConfigurationInvalid, match=name):
         load_settings()
 
 
-def test_unknown_variable_in_env_file_is_refused(tmp_path: Path) -> None:
+def test_unknown_variable_in_env_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("KETLINE_PROT=8123\n")
     with pytest.raises(ConfigurationInvalid, match="KETLINE_PROT"):
         load_settings()
@@ -129,11 +129,11 @@ def test_database_url_with_a_plain_meaning_is_mapped(given: str, mapped: str) ->
 
 
 @pytest.mark.parametrize("url", ["mysql://u:hunter2@h/d", "postgresql+psycopg2://u:hunter2@h/d", "hunter2"])
-def test_other_database_url_is_refused_without_its_secret(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_other_database_url_is_rejected_without_its_secret(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
-    with pytest.raises(ConfigurationInvalid, match="DATABASE_URL") as refusal:
+    with pytest.raises(ConfigurationInvalid, match="DATABASE_URL") as rejection:
         load_settings()
-    assert "hunter2" not in str(refusal.value)
+    assert "hunter2" not in str(rejection.value)
 
 
 @pytest.mark.parametrize(
@@ -151,15 +151,15 @@ def test_other_database_url_is_refused_without_its_secret(monkeypatch: pytest.Mo
         ("LOG_LEVEL", "loud"),
     ],
 )
-def test_value_out_of_range_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_value_out_of_range_is_rejected_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigurationInvalid, match=name.removeprefix("NUM_SHOTS") or "DEFAULT_SHOTS") as refusal:
+    with pytest.raises(ConfigurationInvalid, match=name.removeprefix("NUM_SHOTS") or "DEFAULT_SHOTS") as rejection:
         load_settings()
-    assert "hunter2" not in str(refusal.value)
+    assert "hunter2" not in str(rejection.value)
 
 
 @pytest.mark.parametrize("name", ["http://api", "api:8000", "a b", "*api", "*.", "/"])
-def test_what_is_no_host_name_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_what_is_no_host_name_is_rejected(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("KETLINE_ALLOWED_HOSTS", f"api,{name}")
     with pytest.raises(ConfigurationInvalid, match="KETLINE_ALLOWED_HOSTS"):
         load_settings()
@@ -186,7 +186,7 @@ def test_trusted_proxies_are_addresses_and_networks(
 
 
 @pytest.mark.parametrize("text", ["*", "proxy", "10.0.0.1/8", "10.0.0.0/33", "none, 10.0.0.1"])
-def test_what_is_no_network_is_refused_as_a_proxy(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_what_is_no_network_is_rejected_as_a_proxy(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("KETLINE_TRUSTED_PROXIES", text)
     with pytest.raises(ConfigurationInvalid, match=r"KETLINE_TRUSTED_PROXIES.*172\.16\.0\.0/12"):
         load_settings()
@@ -231,7 +231,7 @@ def test_a_gpu_is_not_used_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -
         ("aer_gpu,lightning", "'aer' has to be among"),
     ],
 )
-def test_engines_that_cannot_run_everything_are_refused(
+def test_engines_that_cannot_run_everything_are_rejected(
     monkeypatch: pytest.MonkeyPatch, text: str, problem: str
 ) -> None:
     monkeypatch.setenv("KETLINE_ENGINES", text)
@@ -239,32 +239,32 @@ def test_engines_that_cannot_run_everything_are_refused(
         load_settings()
 
 
-def test_api_key_that_nobody_would_check_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_api_key_that_nobody_would_check_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("KETLINE_API_KEY", raising=False)
-    refuse_open_service(load_settings())
+    reject_open_service(load_settings())
     (tmp_path / ".env").write_text("KETLINE_API_KEY=hunter2\n")
-    with pytest.raises(ConfigurationInvalid, match="checks no keys") as refusal:
-        refuse_open_service(load_settings(auth="off"))
-    assert "hunter2" not in str(refusal.value)
-    refuse_open_service(load_settings(auth="keys"))
+    with pytest.raises(ConfigurationInvalid, match="checks no keys") as rejection:
+        reject_open_service(load_settings(auth="off"))
+    assert "hunter2" not in str(rejection.value)
+    reject_open_service(load_settings(auth="keys"))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "ketline.example.org"])
 def test_service_that_authenticates_nobody_is_not_opened_to_others_by_mistake(host: str) -> None:
     with pytest.raises(ConfigurationInvalid, match="KETLINE_AUTH=keys"):
-        refuse_open_service(load_settings(host=host))
+        reject_open_service(load_settings(host=host))
     for auth in ("off", "keys"):
-        refuse_open_service(load_settings(host=host, auth=auth))
+        reject_open_service(load_settings(host=host, auth=auth))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_service_on_loopback_needs_no_authentication(host: str) -> None:
-    refuse_open_service(load_settings(host=host))
+    reject_open_service(load_settings(host=host))
     assert load_settings(host=host).auth_modes == {AuthMode.OFF}
 
 
 @pytest.mark.parametrize("modes", ["none", "off,keys", ",", "keys,password"])
-def test_unknown_ways_to_authenticate_are_refused(monkeypatch: pytest.MonkeyPatch, modes: str) -> None:
+def test_unknown_ways_to_authenticate_are_rejected(monkeypatch: pytest.MonkeyPatch, modes: str) -> None:
     monkeypatch.setenv("KETLINE_AUTH", modes)
     with pytest.raises(ConfigurationInvalid, match=r"KETLINE_AUTH.*write one of off, keys"):
         load_settings()
@@ -277,7 +277,7 @@ def test_service_does_not_start_with_an_api_key(monkeypatch: pytest.MonkeyPatch,
         getattr(server, command)()
 
 
-def test_limits_that_contradict_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_that_contradict_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASK_SOFT_TIME_LIMIT_S", "100")
     with pytest.raises(ConfigurationInvalid, match="TASK_SOFT_TIME_LIMIT_S"):
         load_settings()
@@ -320,7 +320,7 @@ def test_default_quotas_are_written_as_those_of_a_project() -> None:
     ["waiting", "waiting=many", "waiting=none", "waiting=1.5", "waiting=1, waiting=2", "colour=1", "priority=101"],
 )
 @pytest.mark.parametrize("name", ["default_quotas", "default_owner_quotas"])
-def test_impossible_default_quota_is_refused_by_name(name: str, text: str) -> None:
+def test_impossible_default_quota_is_rejected_by_name(name: str, text: str) -> None:
     with pytest.raises(ConfigurationInvalid, match=f"KETLINE_{name.upper()}"):
         load_settings(**{name: text})
 

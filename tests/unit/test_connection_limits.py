@@ -1,10 +1,10 @@
-"""The comparison of a process's connections with the server's limits: what is logged, and what is refused."""
+"""The comparison of a process's connections with the server's limits: what is logged, and what is rejected."""
 
 import pytest
 from structlog.testing import capture_logs
 
 from ketline.domain.operations.connections import ConnectionLimit, ConnectionNeed, LimitName, ServerLimits
-from ketline.runtime.connections import described, refusal, report
+from ketline.runtime.connections import described, rejection, report
 
 API = ConnectionNeed(process="api", most=11, least=2)
 WORKER = ConnectionNeed(process="worker", most=10, least=1)
@@ -67,10 +67,10 @@ def test_what_others_may_take_beyond_the_limit_leaves_nothing() -> None:
     assert lines[1]["left"] == 0
 
 
-def test_too_few_for_any_work_is_refused() -> None:
-    assert refusal(API, limits((LimitName.SERVER, 97, 97))) is None, "others may leave"
-    assert refusal(WORKER, limits((LimitName.ROLE, 1, 0))) is None
-    problem = refusal(API, limits((LimitName.SERVER, 97, 0), (LimitName.ROLE, 1, 0)))
+def test_too_few_for_any_work_is_rejected() -> None:
+    assert rejection(API, limits((LimitName.SERVER, 97, 97))) is None, "others may leave"
+    assert rejection(WORKER, limits((LimitName.ROLE, 1, 0))) is None
+    problem = rejection(API, limits((LimitName.SERVER, 97, 0), (LimitName.ROLE, 1, 0)))
     assert problem is not None
     assert "allows `ketline api` 1 of the 2 connections" in problem
     assert "ALTER ROLE" in problem
@@ -81,7 +81,7 @@ def test_limits_behind_a_pooler_are_not_those_of_the_process() -> None:
     with capture_logs() as lines:
         report(API, found)
     assert [line["event"] for line in lines] == ["database.connections_through_pooler"]
-    assert refusal(API, found) is None
+    assert rejection(API, found) is None
     assert "pooler" in described([API, WORKER], found)
 
 

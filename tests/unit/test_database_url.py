@@ -70,7 +70,7 @@ def test_which_server_and_for_how_long(query: str, sessions: str, seconds: float
         ("host=hunter2:x:y", "a host must be a name or an address"),
     ],
 )
-def test_what_cannot_be_kept_is_refused_without_its_value(
+def test_what_cannot_be_kept_is_rejected_without_its_value(
     query: str, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("PGSSLROOTCERT", raising=False)

@@ -162,7 +162,7 @@ def test_gates_are_those_of_qiskit_with_as_many_qubits() -> None:
         (_changed(gates=[*PAIR["gates"], {"name": "cx", "qubits": [1, 0]}]), "gates/3", "repeats cx on the qubits"),
     ],
 )
-def test_what_is_no_device_is_refused_with_its_place(value: object, path: str, detail: str) -> None:
+def test_what_is_no_device_is_rejected_with_its_place(value: object, path: str, detail: str) -> None:
     with pytest.raises(DeviceInvalid) as caught:
         device_from_json(value)
     assert "/".join(map(str, caught.value.path)) == path
@@ -192,7 +192,7 @@ def test_device_can_have_another_name_than_its_text() -> None:
     ],
     ids=["empty", "no text", "deep", "long number", "nan", "too long"],
 )
-def test_text_that_is_no_device_is_refused(data: bytes, detail: str) -> None:
+def test_text_that_is_no_device_is_rejected(data: bytes, detail: str) -> None:
     with pytest.raises(DeviceInvalid, match=detail):
         device_from_text(data)
 

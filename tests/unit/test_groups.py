@@ -21,7 +21,7 @@ def test_group_may_have_rights_in_several_projects_and_a_name_with_signs() -> No
 
 
 @pytest.mark.parametrize("text", ["a", "a=physics", "a=physics:boss", "=physics:reader", "a=Physics:reader", "a:b=c"])
-def test_malformed_rights_are_refused(text: str) -> None:
+def test_malformed_rights_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="group=project:role"):
         parse_groups(text)
 

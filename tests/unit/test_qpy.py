@@ -38,7 +38,7 @@ def test_what_qiskit_writes_is_taken(version: int) -> None:
         encoded(b"\x80\x04." + FILE),
     ],
 )
-def test_what_is_no_qpy_is_refused(text: str) -> None:
+def test_what_is_no_qpy_is_rejected(text: str) -> None:
     with pytest.raises(QpyInvalid):
         decoded(text)
 
@@ -58,6 +58,6 @@ def test_other_versions_are_named(version: int, advice: str) -> None:
         (19, ord("s"), "pulse schedule"),
     ],
 )
-def test_other_contents_are_refused(place: int, value: int, message: str) -> None:
+def test_other_contents_are_rejected(place: int, value: int, message: str) -> None:
     with pytest.raises(QpyInvalid, match=message):
         decoded(encoded(FILE[:place] + bytes([value]) + FILE[place + 1 :]))

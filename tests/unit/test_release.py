@@ -72,7 +72,7 @@ def test_provenance_names_the_commit_and_the_lock_file(wheel: Path) -> None:
     assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
 
 
-def test_file_that_was_changed_is_refused(wheel: Path) -> None:
+def test_file_that_was_changed_is_rejected(wheel: Path) -> None:
     private, public = _key_pair()
     signed = _signed(wheel, private)
     wheel.write_bytes(b"another wheel")
@@ -80,13 +80,13 @@ def test_file_that_was_changed_is_refused(wheel: Path) -> None:
         provenance.verify(signed, public, [wheel])
 
 
-def test_signature_of_another_key_is_refused(wheel: Path) -> None:
+def test_signature_of_another_key_is_rejected(wheel: Path) -> None:
     (private, _), (_, public) = _key_pair(), _key_pair()
     with pytest.raises(provenance.ProvenanceInvalid, match="the signature is not that of this key"):
         provenance.verify(_signed(wheel, private), public, [wheel])
 
 
-def test_statement_that_was_changed_is_refused(wheel: Path) -> None:
+def test_statement_that_was_changed_is_rejected(wheel: Path) -> None:
     private, public = _key_pair()
     envelope = json.loads(_signed(wheel, private))
     wheel.write_bytes(b"another wheel")

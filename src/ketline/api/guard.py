@@ -21,8 +21,8 @@ from ketline.api.requests.credentials import (
 )
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.rates import count_request
-from ketline.api.rights import PUBLIC, RIGHTS, SHOW_REFUSED_FORM
-from ketline.api.services import PRINCIPAL_KEY, REFUSED_FORM_KEY, SERVICES_KEY, SESSION_KEY
+from ketline.api.rights import PUBLIC, RIGHTS, SHOW_REJECTED_FORM
+from ketline.api.services import PRINCIPAL_KEY, REJECTED_FORM_KEY, SERVICES_KEY, SESSION_KEY
 from ketline.domain.access.principals import Principal, ProjectName
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
 from ketline.service.services import Services
@@ -94,14 +94,14 @@ class Guard:
 
 
 async def _require_csrf_token(request: Request) -> None:
-    """Refuse a form without the token of its session and project, or leave that to a route that shows it again."""
+    """Reject a form without the token of its session and project, or leave that to a route that shows it again."""
     scope = request.scope
     try:
         await require_csrf_token(request, session_secret(scope[SESSION_KEY], scope[PRINCIPAL_KEY].project))
     except HTTPProblem as problem:
-        if (scope["method"], scope["route"].path) not in SHOW_REFUSED_FORM:
+        if (scope["method"], scope["route"].path) not in SHOW_REJECTED_FORM:
             raise
-        scope[REFUSED_FORM_KEY] = problem
+        scope[REJECTED_FORM_KEY] = problem
 
 
 def require_rights(routes: Sequence[BaseRoute]) -> None:

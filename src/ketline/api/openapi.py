@@ -117,12 +117,12 @@ def _describe_choice_of_project(operation: dict[str, Any]) -> None:
         parameters.append(_PROJECT_PARAMETER)
     code = ProjectUnknown.code
     status = KINDS[code].status
-    refusal = problem_responses(code)[status]
-    known = operation["responses"].setdefault(str(status), refusal)
-    problems = known["content"].setdefault(PROBLEM_MEDIA_TYPE, refusal["content"][PROBLEM_MEDIA_TYPE])
+    rejection = problem_responses(code)[status]
+    known = operation["responses"].setdefault(str(status), rejection)
+    problems = known["content"].setdefault(PROBLEM_MEDIA_TYPE, rejection["content"][PROBLEM_MEDIA_TYPE])
     if code not in problems["examples"]:
-        known["description"] += f" or {refusal['description']}"
-        problems["examples"] |= refusal["content"][PROBLEM_MEDIA_TYPE]["examples"]
+        known["description"] += f" or {rejection['description']}"
+        problems["examples"] |= rejection["content"][PROBLEM_MEDIA_TYPE]["examples"]
 
 
 def _describe_plain_tasks(responses: dict[str, Any], shapes: dict[str, Any]) -> None:

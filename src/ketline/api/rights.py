@@ -1,6 +1,6 @@
 """Which role each route needs: the table that the guard of the API reads. specs/access.md has the same table.
 
-A route that is not in it is refused to everyone, and `create_app` does not build an application that has one.
+A route that is not in it is closed to everyone, and `create_app` does not build an application that has one.
 """
 
 from collections.abc import Mapping
@@ -117,4 +117,4 @@ RIGHTS: Mapping[tuple[str, str], Role | None] = {
 }
 
 # Routes that show a form without a valid CSRF token again, so that its text is not lost, and do nothing else with it.
-SHOW_REFUSED_FORM: Final = frozenset({("POST", "/ui/submit")})
+SHOW_REJECTED_FORM: Final = frozenset({("POST", "/ui/submit")})

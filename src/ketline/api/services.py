@@ -26,7 +26,7 @@ SERVICES_KEY = "ketline.services"
 # Also the token of the session, if the request was sent with its cookie.
 SESSION_KEY = "ketline.session"
 # And why its form may not be acted upon, for the routes that show such a form again.
-REFUSED_FORM_KEY = "ketline.refused_form"
+REJECTED_FORM_KEY = "ketline.rejected_form"
 
 
 # The trace of every request.

@@ -33,7 +33,7 @@ async def examine_postgresql(url: str) -> DatabaseFacts:
     """The facts about a PostgreSQL database.
 
     Raises:
-        DatabaseUnavailable: it cannot be reached, or refuses the login.
+        DatabaseUnavailable: it cannot be reached, or rejects the login.
     """
     connect = Connector(url)
     try:

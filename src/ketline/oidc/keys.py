@@ -18,7 +18,7 @@ from ketline.domain.errors import IssuerUnavailable
 
 log = structlog.get_logger()
 
-# A key that the issuer has withdrawn is refused after at most this time.
+# A key that the issuer has withdrawn is rejected after at most this time.
 REFRESH_SECONDS = 600.0
 # Between two requests, whatever tokens arrive: anyone can send one with the id of a key that does not exist.
 LEAST_SECONDS = 10.0

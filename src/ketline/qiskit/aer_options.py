@@ -1,4 +1,4 @@
-"""The options of AerSimulator that a run on a service does not have, and why: `options.py` refuses them by name."""
+"""The options of AerSimulator that a run on a service does not have, and why: `options.py` rejects them by name."""
 
 from collections.abc import Mapping
 
@@ -64,5 +64,5 @@ _REASONS: Mapping[str, tuple[str, ...]] = {
     ),
     _PARAMETERS: ("runtime_parameter_bind_enable",),
 }
-# The reason for which each option is refused, a clause for a message.
-REFUSED: Mapping[str, str] = {name: reason for reason, names in _REASONS.items() for name in names}
+# The reason for which each option is rejected, a clause for a message.
+REJECTED: Mapping[str, str] = {name: reason for reason, names in _REASONS.items() for name in names}

@@ -11,7 +11,7 @@ from qiskit.providers import Options
 
 from ketline.domain.devices.backend import METHODS
 from ketline.domain.tasks.seeds import SEED_BITS
-from ketline.qiskit.aer_options import REFUSED
+from ketline.qiskit.aer_options import REJECTED
 
 # Seeds that numpy accepts, as in Qiskit's own primitives.
 Seed = int | np.integer[Any] | Sequence[int] | np.random.Generator | None
@@ -127,8 +127,8 @@ def require_supported(names: Iterable[str]) -> None:
     Raises:
         QiskitError: there is one; the message names it, and says why.
     """
-    if refused := sorted(REFUSED.keys() & set(names)):
-        raise QiskitError(f"Leave the option {refused[0]!r} of AerSimulator out: {REFUSED[refused[0]]}.")
+    if rejected := sorted(REJECTED.keys() & set(names)):
+        raise QiskitError(f"Leave the option {rejected[0]!r} of AerSimulator out: {REJECTED[rejected[0]]}.")
 
 
 def number_of(seed: Seed) -> int | None:

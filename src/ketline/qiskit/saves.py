@@ -56,7 +56,7 @@ def saves_of(circuit: Any) -> Saves:
     Raises:
         QiskitError: one of them is not supported, or inside of a block; the message names it.
     """
-    _refuse_in_blocks(circuit)
+    _reject_in_blocks(circuit)
     if not any(map(_is_of_aer, circuit.data)):
         return Saves(circuit)
     left, saved, outputs = circuit.copy_empty_like(), list[SavedData](), list[Mapping[str, Any]]()
@@ -139,13 +139,13 @@ def _saved(instruction: Any) -> SavedData:
     return SavedData(kind=name, label=label, entries=entries)
 
 
-def _refuse_in_blocks(circuit: Any) -> None:
+def _reject_in_blocks(circuit: Any) -> None:
     for instruction in circuit.data:
         if isinstance(instruction.operation, ControlFlowOp):
             for block in instruction.operation.blocks:
                 if (found := next(filter(_is_of_aer, block.data), None)) is not None:
                     raise QiskitError(f"{found.name!r} is inside of {instruction.name!r}: save outside of it.")
-                _refuse_in_blocks(block)
+                _reject_in_blocks(block)
 
 
 def _is_of_aer(instruction: Any) -> bool:

@@ -92,7 +92,7 @@ class _Comparison:
         with suppress(TimeoutError):
             async with asyncio.timeout(START_SECONDS):
                 await self._tried.wait()
-        if self._limits is not None and (problem := refusal(self._need, self._limits)):
+        if self._limits is not None and (problem := rejection(self._need, self._limits)):
             raise ConfigurationInvalid(problem)
 
     async def _compare(self) -> None:
@@ -134,7 +134,7 @@ def report(need: ConnectionNeed, limits: ServerLimits) -> None:
         )
 
 
-def refusal(need: ConnectionNeed, limits: ServerLimits) -> str | None:
+def rejection(need: ConnectionNeed, limits: ServerLimits) -> str | None:
     """Why the process cannot work, if the server allows fewer connections than it needs at least."""
     lowest = limits.lowest
     if limits.through_pooler or lowest.allowed >= need.least:

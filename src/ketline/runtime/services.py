@@ -40,7 +40,7 @@ from ketline.runtime.upkeep import open_upkeep
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys, VerifyKey
-from ketline.service.access.refusals import RecordRefusedSignIns
+from ketline.service.access.rejected_sign_ins import RecordRejectedSignIns
 from ketline.service.access.sessions import ManageSessions, VerifySession
 from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 from ketline.service.devices import ManageDevices
@@ -97,7 +97,7 @@ async def open_services(
     callbacks = KnownCallbacks(projects, clock)
     devices = ManageDevices(SqlDeviceStore(repository.database))
     task_devices = TaskDevices(devices, DeviceTexts(SqlDeviceContents(repository.database)), clock)
-    refused = RecordRefusedSignIns(audit, clock, metrics)
+    rejected = RecordRejectedSignIns(audit, clock, metrics)
     controls = SqlClaimControls(repository.database)
     health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
     async with (
@@ -110,7 +110,7 @@ async def open_services(
             callbacks.run(),
             watch.run(),
             LostWorkerCleanup(workers, clock).run(),
-            refused.run(),
+            rejected.run(),
         ),
     ):
         submit = SubmitTask(
@@ -153,7 +153,7 @@ async def open_services(
             provider=provider,
             keys=ManageKeys(keys),
             sessions=ManageSessions(sessions, timedelta(hours=settings.session_hours)),
-            refused_sign_ins=refused,
+            rejected_sign_ins=rejected,
             failed_sign_ins=FailedSignIns(settings.failed_sign_in_limits, clock),
             projects=projects,
             audit=audit,

@@ -19,7 +19,7 @@ from ketline.ports.webhooks import DeliveryLog
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys
-from ketline.service.access.refusals import RecordRefusedSignIns
+from ketline.service.access.rejected_sign_ins import RecordRejectedSignIns
 from ketline.service.access.sessions import ManageSessions
 from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 from ketline.service.devices import ManageDevices
@@ -66,7 +66,7 @@ class Services:
     authenticate: Authenticate
     keys: ManageKeys
     sessions: ManageSessions
-    refused_sign_ins: RecordRefusedSignIns
+    rejected_sign_ins: RecordRejectedSignIns
     failed_sign_ins: FailedSignIns
     provider: ProviderSignIn | None = None
     projects: ProjectStore

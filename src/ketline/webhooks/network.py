@@ -25,7 +25,7 @@ RESOLVER_THREADS = 64
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
-class AddressRefused(Exception):
+class AddressRejected(Exception):
     """None of the addresses of a host may be connected to."""
 
 
@@ -77,7 +77,7 @@ class SystemResolver:
 class CheckedNetwork(httpcore.AsyncNetworkBackend):
     """Opens connections for one request to `url`, with `CONNECT_SECONDS` for each address instead of a given timeout.
 
-    Raises `AddressRefused` for a host without a permitted address, and httpcore's errors as its own backends do.
+    Raises `AddressRejected` for a host without a permitted address, and httpcore's errors as its own backends do.
     """
 
     def __init__(self, url: CallbackUrl, rule: CallbackRule, resolve: Resolve) -> None:
@@ -108,8 +108,8 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
             addresses = await self._resolve(host, port)
         except OSError as error:
             raise httpcore.ConnectError("its host name cannot be resolved") from error
-        refusals = {address: self._rule.refusal_of(address, self._url) for address in addresses}
-        permitted = [address for address, refusal in refusals.items() if refusal is None]
-        if refusals and not permitted:
-            raise AddressRefused(next(iter(refusals.values())))
+        rejections = {address: self._rule.rejection_of(address, self._url) for address in addresses}
+        permitted = [address for address, rejection in rejections.items() if rejection is None]
+        if rejections and not permitted:
+            raise AddressRejected(next(iter(rejections.values())))
         return permitted

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from ketline.domain.webhooks.callback_url import CallbackRule, parse_callback
 from ketline.domain.webhooks.deliveries import LONGEST_RETRY_SECONDS, Attempt, ClaimedDelivery, message_id
-from ketline.webhooks.network import AddressRefused, CheckedNetwork, Resolve
+from ketline.webhooks.network import AddressRejected, CheckedNetwork, Resolve
 
 # For the rest of an answer whose status has arrived.
 ANSWER_SECONDS = 2.0
@@ -35,8 +35,8 @@ class HttpCallbackSender:
                 return await self._post(claimed)
         except TimeoutError:
             return Attempt(error=f"no complete answer within {self.timeout_seconds:g} s")
-        except AddressRefused as error:
-            return Attempt(error=f"refused: {error}")
+        except AddressRejected as error:
+            return Attempt(error=f"rejected: {error}")
         except ValueError as error:
             return Attempt(error=f"the URL {error}")
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:

@@ -23,7 +23,7 @@ def main(url: str, bell: str, rotation: str) -> None:
         assert isinstance(values, TaskView)
         again = [tasks.submit_task(SubmitRequest(qc=bell), idempotency_key="again") for _ in range(2)]
         assert all(isinstance(answer, TaskAccepted) for answer in again)
-        problem = _refused(tasks, bell)
+        problem = _rejected(tasks, bell)
     report = {
         "status": waited.status,
         "result": waited.result.counts.actual_instance,
@@ -36,8 +36,8 @@ def main(url: str, bell: str, rotation: str) -> None:
     print(json.dumps(report))
 
 
-def _refused(tasks: TasksApi, bell: str) -> Problem:
-    """The problem of a submission that the generated model lets through and the service refuses."""
+def _rejected(tasks: TasksApi, bell: str) -> Problem:
+    """The problem of a submission that the generated model lets through and the service rejects."""
     try:
         tasks.submit_task(SubmitRequest(qc=bell, circuit=bell + " "))
     except UnprocessableEntityException as error:

@@ -1,4 +1,4 @@
-"""A receiver of messages about ended tasks, which refuses some at first, and what arrived there."""
+"""A receiver of messages about ended tasks, which rejects some at first, and what arrived there."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
@@ -12,22 +12,22 @@ from tests.receivers import ACCEPTED, Received, answer, receiving
 
 # One task in so many has a callback.
 CALLED_BACK = 4
-REFUSED_SHARE = 0.2
+REJECTED_SHARE = 0.2
 
 
 @dataclass(slots=True)
 class Callbacks:
-    """The messages that were accepted; some are refused once before."""
+    """The messages that were accepted; some are rejected once before."""
 
     rng: Random
     url: str = ""
     accepted: list[Message] = field(default_factory=list)
-    _refused: Counter[str] = field(default_factory=Counter)
+    _rejected: Counter[str] = field(default_factory=Counter)
 
     def respond(self, received: Received) -> bytes:
-        """Accept a message, or refuse its first attempt."""
-        if not self._refused[received.message_id] and self.rng.random() < REFUSED_SHARE:
-            self._refused[received.message_id] += 1
+        """Accept a message, or reject its first attempt."""
+        if not self._rejected[received.message_id] and self.rng.random() < REJECTED_SHARE:
+            self._rejected[received.message_id] += 1
             return answer(503)
         message = received.json()
         data = message["data"]

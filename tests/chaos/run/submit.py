@@ -21,7 +21,7 @@ REPEAT_SHARE = 0.1
 
 
 class NotAccepted(Exception):
-    """A task was refused for good, or for longer than a client would wait."""
+    """A task was rejected for good, or for longer than a client would wait."""
 
 
 @dataclass(slots=True)

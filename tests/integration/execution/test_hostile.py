@@ -177,7 +177,7 @@ async def test_hostile_program_is_inspected_as_it_would_be_run(
 @pytest.mark.parametrize(
     "text", [pytest.param(text, id=name, marks=marks(name)) for name, (text, _) in HOSTILE.items()]
 )
-async def test_hostile_program_is_drawn_or_refused(runner: ChildRunner, text: str) -> None:
+async def test_hostile_program_is_drawn_or_rejected(runner: ChildRunner, text: str) -> None:
     try:
         drawn = await runner.draw(ProgramSource(circuit=text), Drawing.FLAT, LIMIT_SECONDS)
     except (ProgramInvalid, ProgramUnsupported, ProgramTooLarge):

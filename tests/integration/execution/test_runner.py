@@ -73,12 +73,12 @@ async def test_missing_input_has_the_place_of_its_declaration(runner: ChildRunne
     assert (caught.value.line, caught.value.column) == (2, 12)
 
 
-async def test_input_that_the_program_does_not_declare_is_refused(runner: ChildRunner) -> None:
+async def test_input_that_the_program_does_not_declare_is_rejected(runner: ChildRunner) -> None:
     with pytest.raises(ProgramInvalid, match="the program has no input 'n'"):
         await runner.run(TaskSpec(circuit=BELL, shots=10, inputs={"n": 1}))
 
 
-async def test_refusal_crosses_the_pipe_with_its_place(runner: ChildRunner) -> None:
+async def test_rejection_crosses_the_pipe_with_its_place(runner: ChildRunner) -> None:
     with pytest.raises(ProgramInvalid, match="gate 'foo' is not defined") as caught:
         await runner.run(TaskSpec(circuit="qubit q;\n foo q;", shots=10))
     assert (caught.value.line, caught.value.column) == (2, 2)
@@ -221,7 +221,7 @@ async def test_slow_reading_is_stopped_at_the_soft_time_limit() -> None:
         ).counts == {"0": 5}
 
 
-async def test_result_over_the_size_limit_is_refused() -> None:
+async def test_result_over_the_size_limit_is_rejected() -> None:
     limits = ExecutionLimits(max_result_bytes=10_000)
     async with ChildRunnerFactory(limits).open_runner() as runner:
         with pytest.raises(ProgramTooLarge, match="different outcomes"):

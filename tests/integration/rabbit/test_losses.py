@@ -172,7 +172,7 @@ async def test_half_open_connections_are_noticed_and_replaced(rabbit_server: Rab
         with pytest.raises(PublishFailed):
             await publisher.publish(new_dispatch())
         assert time.monotonic() - started < 2.5
-        await eventually(lambda: _refused_at_once(publisher))
+        await eventually(lambda: _rejected_at_once(publisher))
         wire.thaw()
         await assert_flows(publisher, slot)
     await QueueView(rabbit_server.url, name).delete_all()
@@ -210,10 +210,10 @@ async def test_password_is_never_logged_or_quoted(view: QueueView) -> None:
     with capture_logs() as logs:
         async with RabbitPublisher(url, queue_name=view.name) as publisher:
 
-            async def refused() -> bool:
+            async def rejected() -> bool:
                 return any(entry["event"] == "broker.connection_failed" for entry in logs)
 
-            await eventually(refused)
+            await eventually(rejected)
             with pytest.raises(PublishFailed) as failure:
                 await publisher.publish(new_dispatch())
     assert "open-sesame" not in f"{logs} {failure.value!r}"
@@ -224,7 +224,7 @@ async def _lost(logs: list[EventDict], times: int) -> bool:
     return [entry["event"] for entry in logs].count("broker.connection_failed") >= times
 
 
-async def _refused_at_once(publisher: RabbitPublisher) -> bool:
+async def _rejected_at_once(publisher: RabbitPublisher) -> bool:
     """Whether the publisher knows that it has no connection."""
     try:
         async with asyncio.timeout(0.1):

@@ -93,7 +93,7 @@ async def test_slots_go_on_after_an_eviction(private_redis_server: PrivateServer
             await assert_flows(publisher, slot)
 
 
-async def test_server_without_memory_refuses_messages_and_still_delivers(private_redis_server: PrivateServer) -> None:
+async def test_server_without_memory_rejects_messages_and_still_delivers(private_redis_server: PrivateServer) -> None:
     server = await private_redis_server()
     async with (
         RedisPublisher(server.url, ping_timeout_seconds=WAIT_SECONDS) as publisher,
@@ -156,9 +156,9 @@ async def test_wrong_password_is_reported_and_not_repeated(private_redis_server:
     ) as publisher:
         await server.command("CONFIG", "SET", "requirepass", "another")
         for call in (publisher.ping(), publisher.depth(), publisher.publish(new_dispatch())):
-            with pytest.raises((QueueUnavailable, PublishFailed), match="AuthenticationError") as refusal:
+            with pytest.raises((QueueUnavailable, PublishFailed), match="AuthenticationError") as rejection:
                 await call
-            assert "hidden" not in "".join(traceback.format_exception(refusal.value))
+            assert "hidden" not in "".join(traceback.format_exception(rejection.value))
 
 
 async def test_key_of_another_type_is_an_error_and_no_crash(

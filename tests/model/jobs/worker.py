@@ -78,8 +78,8 @@ def _call(state: State, number: int, worker: Worker, scenario: JobScenario, guar
             late = state.with_row(doubt=True)._replace(wire=state.wire + 1).with_worker(number, Worker("looking"))
             yield Step(f"worker {number} submits, and the request is late", False, late)
     if scenario.unavailable:
-        refused = state.with_worker(number, worker._replace(phase="unavailable"))
-        yield Step(f"worker {number} submits, and the backend takes no jobs now", False, refused)
+        rejected = state.with_worker(number, worker._replace(phase="unavailable"))
+        yield Step(f"worker {number} submits, and the backend takes no jobs now", False, rejected)
 
 
 def _record(state: State, number: int, worker: Worker, scenario: JobScenario, guards: JobGuards) -> Steps:

@@ -20,7 +20,7 @@ from qiskit_aer.noise import LocalNoisePass, NoiseModel, depolarizing_error
 from ketline.client import Client
 from ketline.domain.tasks.seeds import derived_seed
 from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, KetlineSampler
-from ketline.qiskit.aer_options import REFUSED
+from ketline.qiskit.aer_options import REJECTED
 from tests.unit.adapter.service import ScriptedService
 
 ONE = {"counts": {"1": 10}, "success": True}
@@ -102,7 +102,7 @@ def test_options_of_a_run_are_those_of_its_tasks() -> None:
         ({"seed_simulator": [1, 2]}, "2 seeds for 1 circuits"),
     ],
 )
-def test_impossible_options_are_refused_by_name(options: dict[str, Any], message: str) -> None:
+def test_impossible_options_are_rejected_by_name(options: dict[str, Any], message: str) -> None:
     service = ScriptedService(ONE)
     with service.client() as client, pytest.raises(QiskitError, match=message):
         KetlineBackend(client).run(flipped(), **options)
@@ -129,8 +129,8 @@ def test_every_option_of_aer_is_known() -> None:
     with ScriptedService().client() as client:
         known = dict(KetlineBackend(client).options).keys()
     options = dict(AerSimulator().options).keys() - {"basis_gates", "coupling_map", "n_qubits"}
-    assert options - known == REFUSED.keys() & options
-    assert not known & REFUSED.keys()
+    assert options - known == REJECTED.keys() & options
+    assert not known & REJECTED.keys()
 
 
 def test_noise_of_a_run_is_that_of_its_tasks() -> None:
@@ -148,7 +148,7 @@ def test_noise_of_a_run_is_that_of_its_tasks() -> None:
     assert noise == [own, own, {"name": "readout", "p01": 0.1, "p10": 0.2}, None, own]
 
 
-def test_labels_by_which_aer_finds_errors_are_refused() -> None:
+def test_labels_by_which_aer_finds_errors_are_rejected() -> None:
     """Aer attaches no error to the gate with the label, and the service would."""
     model = NoiseModel()
     model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["x", "mine"])
@@ -169,7 +169,7 @@ def test_labels_by_which_aer_finds_errors_are_refused() -> None:
     assert len(service.tasks) == 2
 
 
-def test_delays_of_which_aer_has_errors_are_refused() -> None:
+def test_delays_of_which_aer_has_errors_are_rejected() -> None:
     """Aer adds them by a pass, which is no part of the model's errors: a measurement of T1 would find none."""
     model = NoiseModel.from_backend(GenericBackendV2(2, seed=1))
     waiting, inner = QuantumCircuit(1, 1), QuantumCircuit(1, 1)
@@ -246,7 +246,7 @@ def test_what_is_saved_in_the_middle_is_at_a_place() -> None:
         (lambda circuit: [circuit.save_statevector() for _ in range(2)], "saves twice as 'statevector'"),
     ],
 )
-def test_what_cannot_be_saved_is_refused_by_name(save: Callable[[QuantumCircuit], object], message: str) -> None:
+def test_what_cannot_be_saved_is_rejected_by_name(save: Callable[[QuantumCircuit], object], message: str) -> None:
     circuit = QuantumCircuit(1, 1)
     save(circuit)
     service = ScriptedService(ONE)
@@ -255,7 +255,7 @@ def test_what_cannot_be_saved_is_refused_by_name(save: Callable[[QuantumCircuit]
     assert service.tasks == []
 
 
-def test_state_with_noise_is_refused_and_its_average_is_not() -> None:
+def test_state_with_noise_is_rejected_and_its_average_is_not() -> None:
     model = NoiseModel()
     model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), "x")
     service = ScriptedService()
@@ -274,7 +274,7 @@ def test_state_with_noise_is_refused_and_its_average_is_not() -> None:
     assert task["noise"] == {"model": model.to_dict(serializable=True)}
 
 
-def test_saving_in_a_block_is_refused() -> None:
+def test_saving_in_a_block_is_rejected() -> None:
     circuit = QuantumCircuit(1, 1)
     circuit.measure(0, 0)
     with circuit.if_test((circuit.clbits[0], 1)), circuit.for_loop(range(2)):

@@ -172,7 +172,7 @@ def test_backend_of_the_simulators_names_no_device() -> None:
     assert [task.get("device") for task in service.tasks] == [None, None]
 
 
-def test_what_a_device_cannot_do_is_refused() -> None:
+def test_what_a_device_cannot_do_is_rejected() -> None:
     with ScriptedService(ONE).client() as client:
         backend = KetlineDevice(client, "pair")
         with pytest.raises(QiskitError, match="'noise_model' cannot be given: circuits run with the errors"):

@@ -76,7 +76,7 @@ def test_exported_backend_is_plain_json_with_its_name_and_description() -> None:
     assert (named["name"], named["description"]) == ("mine", "Of last night")
 
 
-def test_name_that_no_device_can_have_is_refused() -> None:
+def test_name_that_no_device_can_have_is_rejected() -> None:
     with pytest.raises(QiskitError, match="name must be 1 to 63 letters"):
         export_device(generic().target)
     with pytest.raises(QiskitError, match="name must be 1 to 63 letters"):
@@ -148,7 +148,7 @@ def test_calibration_tells_the_two_errors_of_a_readout_apart() -> None:
         (UnitaryGate([[0, 1], [1, 0]]), "'unitary', which a device cannot have"),
     ],
 )
-def test_what_no_device_can_have_is_refused_by_name(gate: Any, message: str) -> None:
+def test_what_no_device_can_have_is_rejected_by_name(gate: Any, message: str) -> None:
     places = {tuple(range(gate.num_qubits)): None}
     target = of_gates((SXGate(), {(0,): None}), (gate, places))
     with pytest.raises(QiskitError, match=message):
@@ -156,20 +156,20 @@ def test_what_no_device_can_have_is_refused_by_name(gate: Any, message: str) -> 
     assert [one["name"] for one in export_device(target, "other", skip=[gate.name])["gates"]] == ["sx"]
 
 
-def test_gate_under_the_name_of_another_is_refused() -> None:
+def test_gate_under_the_name_of_another_is_rejected() -> None:
     target = Target(num_qubits=1)
     target.add_instruction(SXGate(), {(0,): None}, name="x")
     with pytest.raises(QiskitError, match="'x', which a device cannot have"):
         export_device(target, "other")
 
 
-def test_error_of_a_gate_beyond_one_is_refused() -> None:
+def test_error_of_a_gate_beyond_one_is_rejected() -> None:
     target = of_gates((CXGate(), {(0, 1): InstructionProperties(error=1.5)}))
     with pytest.raises(QiskitError, match="gates/0/error must be a number from 0 to 1"):
         export_device(target, "wrong")
 
 
-def test_target_that_is_too_large_is_refused() -> None:
+def test_target_that_is_too_large_is_rejected() -> None:
     with pytest.raises(QiskitError, match="20,000 gates"):
         export_device(of_gates((CXGate(), {None: None}), qubits=200), "large")
     with pytest.raises(QiskitError, match="qubits must be a list of length 1 to 2000"):

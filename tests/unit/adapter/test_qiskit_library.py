@@ -52,7 +52,7 @@ def assert_same(program: str, form: str, circuit: QuantumCircuit) -> None:
     assert abs(np.vdot(one, other)) == pytest.approx(1, abs=1e-9)
 
 
-def refusal_of(program: str) -> str | None:
+def rejection_of(program: str) -> str | None:
     try:
         load_program(program, LIMITS, form=ProgramFormat.QPY)
     except ProgramUnsupported as error:
@@ -70,11 +70,11 @@ def test_serialized_circuits_are_equal(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_qpy_of_qiskit_is_equal_or_rejected_by_name(name: str) -> None:
     circuit = behind_rotations(name)
-    refusal = refusal_of(as_qpy(circuit))
-    if refusal is None:
+    rejection = rejection_of(as_qpy(circuit))
+    if rejection is None:
         assert_same(as_qpy(circuit), "qpy", circuit)
     else:
-        assert re.search(r"'\w+'.*decompose it", refusal)
+        assert re.search(r"'\w+'.*decompose it", rejection)
 
 
 @pytest.mark.parametrize(

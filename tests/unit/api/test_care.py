@@ -84,7 +84,7 @@ async def test_failed_task_has_the_reason(client: httpx.AsyncClient, interventio
         (TaskEnded("Task 1 is completed.", status=TaskStatus.COMPLETED), "task_ended"),
     ],
 )
-async def test_refusal_says_why_and_the_status(
+async def test_rejection_says_why_and_the_status(
     client: httpx.AsyncClient, interventions: FakeInterventions, error: Exception, code: str
 ) -> None:
     interventions.error = error

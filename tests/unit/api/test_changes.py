@@ -124,9 +124,9 @@ async def test_unknown_task_is_neither_changed_nor_deleted_nor_rerun(client: htt
 
 async def test_ended_task_is_deleted(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     address = await submitted(client)
-    refused = await client.delete(address)
-    assert (refused.status_code, refused.json()["code"]) == (409, "task_not_ended")
-    assert refused.json()["task_status"] == "pending"
+    rejected = await client.delete(address)
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "task_not_ended")
+    assert rejected.json()["task_status"] == "pending"
     set_status(repository, address, TaskStatus.CANCELLED)
     answer = await client.delete(address)
     assert (answer.status_code, answer.content) == (204, b"")

@@ -69,7 +69,7 @@ async def test_callbacks_of_a_batch_are_its_tasks_own(
         ("", "must not be empty"),
     ],
 )
-async def test_callback_that_is_never_called_is_refused(client: httpx.AsyncClient, url: str, why: str) -> None:
+async def test_callback_that_is_never_called_is_rejected(client: httpx.AsyncClient, url: str, why: str) -> None:
     answer = await client.post("/tasks", json={"qc": "x", "callback": url})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     [error] = answer.json()["errors"]
@@ -78,7 +78,7 @@ async def test_callback_that_is_never_called_is_refused(client: httpx.AsyncClien
     assert "secret" not in error["detail"]
 
 
-async def test_refused_callback_of_a_batch_is_pointed_to(client: httpx.AsyncClient) -> None:
+async def test_rejected_callback_of_a_batch_is_pointed_to(client: httpx.AsyncClient) -> None:
     answer = await client.post(
         "/tasks/batch", json={"tasks": [{"qc": "x"}, {"qc": "x", "callback": "http://a.example"}]}
     )
@@ -109,8 +109,8 @@ async def test_callback_of_a_project_applies_to_its_tasks(
     kept = await client.patch("/projects/default", json={"callback": URL})
     kept = await client.patch("/projects/default", json={"weight": 2})
     assert kept.json()["callback"] == URL
-    refused = await client.patch("/projects/default", json={"callback": "https://10.0.0.1/"})
-    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+    rejected = await client.patch("/projects/default", json={"callback": "https://10.0.0.1/"})
+    assert (rejected.status_code, rejected.json()["code"]) == (422, "invalid_request")
 
 
 async def test_deliveries_of_a_task_are_shown(client: httpx.AsyncClient, deliveries: FakeDeliveryLog) -> None:
@@ -186,7 +186,7 @@ async def test_callback_of_the_form_is_stored_shown_and_copied(
     assert URL in (await client.get("/", params={"copy": str(task_id)})).text
 
 
-async def test_refused_callback_is_an_error_of_its_field(client: httpx.AsyncClient) -> None:
+async def test_rejected_callback_is_an_error_of_its_field(client: httpx.AsyncClient) -> None:
     answer = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "callback": "https://127.0.0.1/"})
     assert answer.status_code == 422
     assert "is not permitted: its host has no public address" in answer.text

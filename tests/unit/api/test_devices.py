@@ -82,7 +82,7 @@ async def test_tag_of_a_device_changes_with_its_content(client: httpx.AsyncClien
         (None, "#", "must be a JSON object"),
     ],
 )
-async def test_what_is_no_device_is_refused(client: httpx.AsyncClient, body: Any, pointer: str, detail: str) -> None:
+async def test_what_is_no_device_is_rejected(client: httpx.AsyncClient, body: Any, pointer: str, detail: str) -> None:
     answer = await client.put("/devices/pair", content=json.dumps(body), headers={"Content-Type": "application/json"})
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (422, "device_invalid")
@@ -105,17 +105,17 @@ async def test_what_is_no_device_is_refused(client: httpx.AsyncClient, body: Any
         (b"[" * 5000, 422, "invalid_json"),
     ],
 )
-async def test_hostile_json_is_refused(client: httpx.AsyncClient, content: bytes, status: int, code: str) -> None:
+async def test_hostile_json_is_rejected(client: httpx.AsyncClient, content: bytes, status: int, code: str) -> None:
     answer = await client.put("/devices/pair", content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-async def test_body_of_another_type_is_refused(client: httpx.AsyncClient) -> None:
+async def test_body_of_another_type_is_rejected(client: httpx.AsyncClient) -> None:
     answer = await client.put("/devices/pair", content=json.dumps(PAIR), headers={"Content-Type": "text/plain"})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
-async def test_device_over_the_limit_of_bytes_is_refused(services: Services, options: ApiOptions) -> None:
+async def test_device_over_the_limit_of_bytes_is_rejected(services: Services, options: ApiOptions) -> None:
     """Also where the service takes larger bodies."""
     app = create_app(services, replace(options, max_program_bytes=MAX_DEVICE_BYTES))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
@@ -129,7 +129,7 @@ async def test_device_over_the_limit_of_bytes_is_refused(services: Services, opt
 
 
 @pytest.mark.parametrize("name", [*SHIPPED, BACKEND_NAME])
-async def test_reserved_names_are_refused(client: httpx.AsyncClient, name: str) -> None:
+async def test_reserved_names_are_rejected(client: httpx.AsyncClient, name: str) -> None:
     for answer in (await client.put(f"/devices/{name}", json=PAIR), await client.delete(f"/devices/{name}")):
         assert (answer.status_code, answer.json()["code"]) == (409, "device_reserved")
         assert name in answer.json()["detail"]
@@ -153,7 +153,7 @@ async def test_project_has_room_for_some_devices(client: httpx.AsyncClient) -> N
     assert str(MAX_DEVICES) in answer.json()["detail"]
 
 
-async def test_unknown_parameters_are_refused(client: httpx.AsyncClient) -> None:
+async def test_unknown_parameters_are_rejected(client: httpx.AsyncClient) -> None:
     for method, path in (("GET", ""), ("GET", "/line-27"), ("PUT", "/pair"), ("DELETE", "/pair")):
         answer = await client.request(method, f"/devices{path}?which=all")
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

@@ -28,7 +28,7 @@ WRONG = f"ktl_{'0' * 12}_{'0' * 64}"
 Connect = Callable[..., httpx.AsyncClient]
 
 
-class RefusingProvider:
+class RejectingProvider:
     """An identity provider that signs nobody in."""
 
     name = "id.example.org"
@@ -49,7 +49,7 @@ def protected(services: Services) -> Services:
         services,
         authenticate=Authenticate(verifiers, clock),
         failed_sign_ins=FailedSignIns(limits, clock),
-        provider=RefusingProvider(),
+        provider=RejectingProvider(),
     )
 
 
@@ -91,11 +91,11 @@ async def test_tokens_that_stand_for_nobody_are_limited_by_address(connect: Conn
     client = connect()
     answers = [await _read(client, token) for _ in range(MOST + 2)]
     assert [answer.status_code for answer in answers] == [401] * MOST + [429] * 2
-    refused = answers[-1]
-    assert refused.json()["code"] == "too_many_failed_sign_ins"
-    assert 0 < int(refused.headers["retry-after"]) <= 1200
-    assert refused.headers["ratelimit-policy"] == f'"failed-sign-ins";q={MOST};w=3600'
-    assert refused.headers["ratelimit"] == f'"failed-sign-ins";r=0;t={refused.headers["retry-after"]}'
+    rejected = answers[-1]
+    assert rejected.json()["code"] == "too_many_failed_sign_ins"
+    assert 0 < int(rejected.headers["retry-after"]) <= 1200
+    assert rejected.headers["ratelimit-policy"] == f'"failed-sign-ins";q={MOST};w=3600'
+    assert rejected.headers["ratelimit"] == f'"failed-sign-ins";r=0;t={rejected.headers["retry-after"]}'
     assert (await _read(connect("192.0.2.2"), token)).status_code == 401
 
 
@@ -149,7 +149,7 @@ async def test_sign_ins_on_the_page_count_and_are_recorded(
     assert 0 < int(answers[-1].headers["retry-after"]) <= 1200
     assert (await _sign_in(browser, await _key(protected))).status_code == 429
     assert (await _sign_in(connect("192.0.2.2", accept="text/html"), await _key(protected))).status_code == 303
-    await protected.refused_sign_ins.record_counted()
+    await protected.rejected_sign_ins.record_counted()
     origin = Actor(origin="192.0.2.1")
     assert audit_log.records == [
         AuditRecord(action="sign_in.refused", actor=origin, notes=notes) for notes in ("API key", "5 more")

@@ -93,13 +93,13 @@ async def test_guard_is_before_every_route(
 
 @pytest.mark.parametrize("role", Role)
 async def test_role_reaches_what_the_table_says(guarded: FastAPI, http: httpx.AsyncClient, role: Role) -> None:
-    refused = set()
+    rejected = set()
     for method, path in set(_routes(guarded)) - {("GET", "/tasks/events")}:
         answer = await http.request(method, _address(path), headers=_bearer(role))
         assert answer.status_code != 401
         if answer.status_code == 403:
-            refused.add((method, path))
-    assert refused == {route for route, needed in RIGHTS.items() if needed is not None and not role.includes(needed)}
+            rejected.add((method, path))
+    assert rejected == {route for route, needed in RIGHTS.items() if needed is not None and not role.includes(needed)}
 
 
 def test_spec_has_the_table_of_rights() -> None:
@@ -117,7 +117,7 @@ def test_application_with_a_route_outside_the_table_is_not_built(app: FastAPI) -
         require_rights(app.routes)
 
 
-async def test_refusals_say_what_to_do(http: httpx.AsyncClient) -> None:
+async def test_rejections_say_what_to_do(http: httpx.AsyncClient) -> None:
     nobody = await http.get("/tasks")
     assert (nobody.json()["code"], nobody.headers["www-authenticate"]) == ("credentials_missing", "Bearer")
     stranger = await http.get("/tasks", headers=_bearer("secret-of-a-stranger"))

@@ -159,9 +159,9 @@ async def test_members_see_the_history_of_their_project_only(
         assert (await client.get(PATH)).status_code == 200
         assert (await client.get(f"{PATH}?project=ours")).status_code == 200
         for other in ("theirs", "unknown", "*"):
-            refused = await client.get(f"{PATH}?project={other}")
-            assert (refused.status_code, refused.json()["code"]) == (403, "role_insufficient")
-            assert "history" in refused.json()["detail"]
+            rejected = await client.get(f"{PATH}?project={other}")
+            assert (rejected.status_code, rejected.json()["code"]) == (403, "role_insufficient")
+            assert "history" in rejected.json()["detail"]
     assert {query.project for query in history.queries} == {OURS}
 
 

@@ -1,4 +1,4 @@
-"""Requests that name another host than this service are refused: that is how DNS rebinding shows."""
+"""Requests that name another host than this service are rejected: that is how DNS rebinding shows."""
 
 import httpx
 import pytest

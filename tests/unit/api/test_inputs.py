@@ -1,4 +1,4 @@
-"""Values for the inputs of a program: taken over as they are, or refused by the envelope."""
+"""Values for the inputs of a program: taken over as they are, or rejected by the envelope."""
 
 from typing import Any
 

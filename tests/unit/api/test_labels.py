@@ -1,4 +1,4 @@
-"""Names, tags, metadata and schedules of a submission: stored as they are, or refused by the envelope."""
+"""Names, tags, metadata and schedules of a submission: stored as they are, or rejected by the envelope."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -94,10 +94,10 @@ async def test_task_is_scheduled_a_leap_year_ahead_at_most(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     farthest = datetime.now(UTC) + timedelta(days=366)
-    refused = await client.post(
+    rejected = await client.post(
         "/tasks", json={"qc": "x", "scheduled_for": (farthest + timedelta(minutes=2)).isoformat()}
     )
-    assert refused.json()["errors"][0]["detail"] == "must be at most 366 days from now"
+    assert rejected.json()["errors"][0]["detail"] == "must be at most 366 days from now"
     assert (await client.post("/tasks", json={"qc": "x", "scheduled_for": farthest.isoformat()})).status_code == 202
     assert [submission.spec.scheduled_for for submission in repository.submissions] == [farthest]
 

@@ -193,7 +193,7 @@ async def test_names_of_the_service_cannot_be_changed(client: httpx.AsyncClient)
     ("circuit_type", "writer"),
     [("qiskit", "qiskit.qasm3.dumps("), ("braket", ".to_ir('OPENQASM')"), ("amazon_braket", ".to_ir('OPENQASM')")],
 )
-async def test_python_source_is_refused_with_what_to_send_instead(
+async def test_python_source_is_rejected_with_what_to_send_instead(
     client: httpx.AsyncClient, repository: FakeTaskRepository, circuit_type: str, writer: str
 ) -> None:
     source = "from qiskit import QuantumCircuit\nqc = QuantumCircuit(1)"

@@ -1,4 +1,4 @@
-"""Lists and statistics over HTTP: what is asked of the catalogue, what comes back, and what is refused."""
+"""Lists and statistics over HTTP: what is asked of the catalogue, what comes back, and what is rejected."""
 
 import time
 from base64 import urlsafe_b64encode
@@ -134,7 +134,7 @@ async def test_cursor_of_another_list_is_rejected(
 
 @pytest.mark.parametrize("place", ["", "now 5", "2026-01-02 5", "0001-01-01T00:00:00+10:00 " + str(HERE.task_id)])
 async def test_cursor_with_an_invalid_position_is_rejected(client: httpx.AsyncClient, place: str) -> None:
-    """The check is no secret: whoever forges it must not get further than a refusal."""
+    """The check is no secret: whoever forges it must not get further than a rejection."""
     check = sha256(f"\n{place}".encode()).digest()[:9]
     answer = await client.get("/tasks", params={"cursor": urlsafe_b64encode(check + place.encode()).decode()})
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_cursor")

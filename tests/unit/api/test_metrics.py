@@ -75,7 +75,7 @@ async def test_repeated_submission_is_counted_once(client: httpx.AsyncClient) ->
     assert value(await scraped(client), "ketline_tasks_submitted_total", kind="simulate") == 1
 
 
-async def test_refusal_by_a_quota_is_counted_by_its_name(
+async def test_rejection_by_a_quota_is_counted_by_its_name(
     client: httpx.AsyncClient, services: Services, repository: FakeTaskRepository
 ) -> None:
     quotas = ProjectQuotas(project={Quota.PRIORITY: 0}, owner={})

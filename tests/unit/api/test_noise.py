@@ -1,4 +1,4 @@
-"""Noise over HTTP: what is stored, what is shown, and what is refused before it is stored."""
+"""Noise over HTTP: what is stored, what is shown, and what is rejected before it is stored."""
 
 from dataclasses import replace
 from typing import Any

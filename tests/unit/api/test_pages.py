@@ -503,9 +503,9 @@ async def test_circuit_in_qpy_that_is_too_large_for_text_is_not_edited(
     stored = repository.submissions[0]
     repository.submissions[0] = respecified(stored, options=replace(stored.spec.options, format=ProgramFormat.QPY))
     inspector.error = ProgramTooLarge("the circuit has 9,000 qubits")
-    refused = await client.get(f"/?copy={task_id}")
-    assert refused.status_code == 409
-    assert "9,000 qubits" in refused.text
+    rejected = await client.get(f"/?copy={task_id}")
+    assert rejected.status_code == 409
+    assert "9,000 qubits" in rejected.text
 
 
 async def test_expectation_values_have_their_observables(

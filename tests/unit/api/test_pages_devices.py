@@ -67,7 +67,7 @@ async def test_form_stores_a_device_and_shows_it(client: httpx.AsyncClient) -> N
         ("<script>", 422, "&lt;script&gt;"),
     ],
 )
-async def test_form_that_is_refused_is_shown_again(
+async def test_form_that_is_rejected_is_shown_again(
     client: httpx.AsyncClient, text: str, status: int, shown: str
 ) -> None:
     answer = await client.post("/ui/devices", data={"device": text, "name": ""})

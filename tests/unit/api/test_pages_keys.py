@@ -60,7 +60,7 @@ async def test_new_project_is_offered_for_keys(client: httpx.AsyncClient) -> Non
     "changes",
     [{"role": "king"}, {"role": ""}, {"owner": ""}, {"days": "0"}, {"days": "-1"}, {"days": "soon"}, {"days": "9" * 9}],
 )
-async def test_impossible_key_is_refused(client: httpx.AsyncClient, changes: dict[str, str]) -> None:
+async def test_impossible_key_is_rejected(client: httpx.AsyncClient, changes: dict[str, str]) -> None:
     form = {"project": "default", "role": "reader", "owner": "ada", **changes}
     assert (await client.post("/ui/keys", data=form)).status_code == 422
     assert (await client.get("/keys")).json()["keys"] == []

@@ -76,10 +76,10 @@ async def test_form_runs_on_a_backend_that_a_worker_has(
     assert (spec.kind, spec.backend, spec.shots, spec.options.seed) == (TaskKind.RUN, "lab", 10, 5)
     assert spec.time_limit_seconds == 7200
     workers.workers = []
-    refused = await client.post("/ui/submit", data={"qc": "x", "kind": "run", "backend": "lab"})
-    assert refused.status_code == 422
-    assert "Backend is not a backend of this service" in shown(refused.text)
-    assert '<option value="lab" selected>lab</option>' in refused.text, "what was chosen is still there"
+    rejected = await client.post("/ui/submit", data={"qc": "x", "kind": "run", "backend": "lab"})
+    assert rejected.status_code == 422
+    assert "Backend is not a backend of this service" in shown(rejected.text)
+    assert '<option value="lab" selected>lab</option>' in rejected.text, "what was chosen is still there"
 
 
 async def test_wrong_kinds_and_targets_are_field_errors(client: httpx.AsyncClient) -> None:

@@ -344,9 +344,9 @@ async def test_system_has_no_table_of_messages_without_dead_letters_or_during_an
 ) -> None:
     assert "Dead letters" not in (await client.get("/ui/system")).text
     dead_letters.error = QueueUnavailable("away")
-    refused = await client.post("/ui/dead-letters/requeue")
-    assert refused.status_code == 503
-    assert "Queue unavailable" in refused.text
+    rejected = await client.post("/ui/dead-letters/requeue")
+    assert rejected.status_code == 503
+    assert "Queue unavailable" in rejected.text
 
 
 async def test_requeue_from_another_site_is_rejected(

@@ -104,7 +104,7 @@ async def test_choice_ends_the_former_token_and_keeps_the_end(
         assert (await browser.get("/tasks")).status_code == 401
 
 
-async def test_form_that_was_opened_in_the_former_project_is_refused(
+async def test_form_that_was_opened_in_the_former_project_is_rejected(
     opened: Opening, session: str, repository: FakeTaskRepository
 ) -> None:
     """It would otherwise be sent to a project that its page does not show."""
@@ -113,8 +113,8 @@ async def test_form_that_was_opened_in_the_former_project_is_refused(
         token = csrf_token_of(await browser.get("/"))
         await choose(browser, "chemistry")
         await choose(browser, "physics")
-        refused = await browser.post("/ui/submit", data={"qc": "OPENQASM 3.0;", "csrf_token": token})
-    assert (refused.status_code, "The task was not submitted" in refused.text) == (403, True)
+        rejected = await browser.post("/ui/submit", data={"qc": "OPENQASM 3.0;", "csrf_token": token})
+    assert (rejected.status_code, "The task was not submitted" in rejected.text) == (403, True)
     assert not repository.submissions
 
 
@@ -128,18 +128,18 @@ async def test_open_page_goes_on_in_the_project_that_it_shows(opened: Opening, s
 
 
 @pytest.mark.parametrize("project", ["biology", "nowhere", "", "default", "PHYSICS"])
-async def test_project_of_others_and_of_nobody_is_refused_alike(opened: Opening, session: str, project: str) -> None:
+async def test_project_of_others_and_of_nobody_is_rejected_alike(opened: Opening, session: str, project: str) -> None:
     async with opened(session) as browser:
-        refused = await choose(browser, project)
-        assert (refused.status_code, "project_unknown" in refused.text) == (404, True)
+        rejected = await choose(browser, project)
+        assert (rejected.status_code, "project_unknown" in rejected.text) == (404, True)
         assert await project_of(browser) == ("chemistry", "reader")
 
 
 async def test_choice_needs_the_token_of_its_form(opened: Opening, session: str) -> None:
     async with opened(session) as browser:
         for token in ("", "0" * 64):
-            refused = await browser.post("/ui/choose-project", data={"project": "physics", "csrf_token": token})
-            assert refused.status_code == 403
+            rejected = await browser.post("/ui/choose-project", data={"project": "physics", "csrf_token": token})
+            assert rejected.status_code == 403
         assert await project_of(browser) == ("chemistry", "reader")
 
 
@@ -199,8 +199,8 @@ async def test_form_that_an_open_page_loads_later_counts_in_its_own_project(
         await choose(browser, "physics")
         later = await browser.get("/ui/tasks", headers={"HX-Request": "true", "X-Ketline-Project": "chemistry"})
         fields = {"csrf_token": csrf_token_of(later), "action": "cancel", "task": SOME_ID}
-        refused = await browser.post("/ui/bulk", data=fields)
-        assert (refused.status_code, "csrf_token_invalid" in refused.text) == (403, True)
+        rejected = await browser.post("/ui/bulk", data=fields)
+        assert (rejected.status_code, "csrf_token_invalid" in rejected.text) == (403, True)
         present = csrf_token_of(await browser.get("/ui/tasks", headers={"HX-Request": "true"}))
         assert (await browser.post("/ui/bulk", data={**fields, "csrf_token": present})).status_code == 200
 

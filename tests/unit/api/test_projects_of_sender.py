@@ -66,13 +66,13 @@ async def test_first_project_counts_unless_another_is_named(
     assert (await http.get("/whoami", headers={"X-Ketline-Project": "physics"})).json()["project"] == "physics"
 
 
-async def test_projects_of_others_and_of_nobody_are_refused_alike(http: httpx.AsyncClient) -> None:
+async def test_projects_of_others_and_of_nobody_are_rejected_alike(http: httpx.AsyncClient) -> None:
     await http.get("/tasks")
-    refusals = [
+    rejections = [
         await http.get("/tasks", headers={"X-Ketline-Project": name}) for name in ("default", "nowhere", "", "PHYSICS")
     ]
-    assert {(answer.status_code, answer.json()["code"]) for answer in refusals} == {(404, "project_unknown")}
-    assert len({answer.json()["detail"] for answer in refusals}) == 1
+    assert {(answer.status_code, answer.json()["code"]) for answer in rejections} == {(404, "project_unknown")}
+    assert len({answer.json()["detail"] for answer in rejections}) == 1
 
 
 OIDC = {
@@ -91,19 +91,19 @@ async def test_openapi_has_the_header_where_it_chooses(
     app.openapi()
     document = app.openapi()
     validate(document)
-    choosing, refusing = set(), set()
+    choosing, rejecting = set(), set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             headers = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "header"]
-            refused = operation["responses"].get("404", {}).get("content", {}).get("application/problem+json", {})
+            rejected = operation["responses"].get("404", {}).get("content", {}).get("application/problem+json", {})
             if headers.count("X-Ketline-Project") == 1:
                 choosing.add((method.upper(), path))
-                if "project_unknown" in refused["examples"]:
-                    refusing.add((method.upper(), path))
+                if "project_unknown" in rejected["examples"]:
+                    rejecting.add((method.upper(), path))
     described = {
         (method, path) for method, path in RIGHTS if method.lower() in document["paths"].get(path, {}) and given
     }
-    assert choosing == refusing == {one for one in described if RIGHTS[one] is not PUBLIC}
+    assert choosing == rejecting == {one for one in described if RIGHTS[one] is not PUBLIC}
 
 
 async def test_issuer_that_is_down_is_503(http: httpx.AsyncClient, user: OneUser) -> None:

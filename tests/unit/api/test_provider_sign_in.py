@@ -126,12 +126,12 @@ async def test_code_counts_once(browser: httpx.AsyncClient) -> None:
     ],
     ids=str,
 )
-async def test_id_token_of_another_sign_in_service_or_user_is_refused(
+async def test_id_token_of_another_sign_in_service_or_user_is_rejected(
     browser: httpx.AsyncClient, issuer: Issuer, given: dict[str, Any]
 ) -> None:
     issuer.given = given
-    refused = await browser.get(await come_back(browser))
-    assert refused.status_code == 401
+    rejected = await browser.get(await come_back(browser))
+    assert rejected.status_code == 401
     assert "ketline_session" not in browser.cookies
 
 
@@ -146,7 +146,7 @@ async def test_sign_in_at_the_provider_is_recorded(
     issuer.given = {"groups": []}
     await browser.get(await come_back(browser))
     await browser.get("/ui/sign-in/callback?state=another&code=secret")
-    await services.refused_sign_ins.record_counted()
+    await services.rejected_sign_ins.record_counted()
     origin = Actor(origin="127.0.0.1")
     assert audit_log.records == [
         AuditRecord(action="sign_in.refused", actor=origin, notes=notes) for notes in ("identity provider", "1 more")

@@ -49,9 +49,9 @@ async def test_each_key_may_send_so_many_requests(limited: httpx.AsyncClient) ->
         "r=0;",
         "r=0;",
     ]
-    refused = answers[-1]
-    assert (refused.json()["code"], refused.headers["content-type"]) == ("rate_limited", "application/problem+json")
-    assert 0 < int(refused.headers["retry-after"]) <= 3600
+    rejected = answers[-1]
+    assert (rejected.json()["code"], rejected.headers["content-type"]) == ("rate_limited", "application/problem+json")
+    assert 0 < int(rejected.headers["retry-after"]) <= 3600
     assert (await limited.get("/tasks", headers=_key("two"))).status_code == 200
 
 

@@ -130,10 +130,10 @@ async def test_cookie_is_secure_but_on_plain_loopback(
 
 @pytest.mark.parametrize("text", ["", "ktl_", "ktl_" + "0" * 12 + "_" + "0" * 64, "kts_" + "0" * 64, "<script>"])
 async def test_key_that_is_none_starts_no_session(browser: httpx.AsyncClient, text: str) -> None:
-    refused = await sign_in(browser, text)
-    assert refused.status_code == 401
-    assert "not valid" in refused.text
-    assert "<script>" not in refused.text
+    rejected = await sign_in(browser, text)
+    assert rejected.status_code == 401
+    assert "not valid" in rejected.text
+    assert "<script>" not in rejected.text
     assert SESSION not in browser.cookies
 
 
@@ -141,8 +141,8 @@ async def test_sign_in_needs_the_token_of_its_form(browser: httpx.AsyncClient, p
     valid = await key(protected)
     await browser.get("/ui/sign-in")
     for token in ("", "0" * 64):
-        refused = await browser.post("/ui/sign-in", data={"csrf_token": token, "key": valid})
-        assert (refused.status_code, "csrf_token_invalid" in refused.text) == (403, True)
+        rejected = await browser.post("/ui/sign-in", data={"csrf_token": token, "key": valid})
+        assert (rejected.status_code, "csrf_token_invalid" in rejected.text) == (403, True)
     browser.cookies.clear()
     without_cookie = await browser.post("/ui/sign-in", data={"csrf_token": csrf_token(""), "key": valid})
     assert without_cookie.status_code == 403
@@ -156,8 +156,8 @@ async def test_form_of_a_session_needs_its_token(
     fields = {"qc": "OPENQASM 3.0;", "shots": "5"}
     for given in ({}, {"csrf_token": ""}, {"csrf_token": "0" * 64}):
         for path in ("/ui/check", "/ui/bulk", "/ui/sign-out"):
-            refused = await browser.post(path, data={**fields, **given})
-            assert (refused.status_code, "csrf_token_invalid" in refused.text) == (403, True)
+            rejected = await browser.post(path, data={**fields, **given})
+            assert (rejected.status_code, "csrf_token_invalid" in rejected.text) == (403, True)
         shown_again = await browser.post("/ui/submit", data={**fields, **given})
         assert (shown_again.status_code, fields["qc"] in shown_again.text) == (403, True)
         assert "The task was not submitted" in shown_again.text
@@ -248,14 +248,14 @@ async def test_sign_in_is_a_request_of_its_key(protected: Services, options: Api
     assert len(store.actors) == 3
 
 
-async def test_refused_sign_in_is_recorded_without_what_was_typed(
+async def test_rejected_sign_in_is_recorded_without_what_was_typed(
     browser: httpx.AsyncClient, protected: Services, audit_log: FakeAuditLog
 ) -> None:
     ended = await key(protected)
     await protected.keys.revoke(ended.split("_")[1], TESTER)
     for text in ("hunter2", ended, ended[:-1]):
         assert (await sign_in(browser, text)).status_code == 401
-    await protected.refused_sign_ins.record_counted()
+    await protected.rejected_sign_ins.record_counted()
     origin = Actor(origin="127.0.0.1")
     assert audit_log.records == [
         AuditRecord(action="sign_in.refused", actor=origin, notes=notes) for notes in ("API key", "2 more")

@@ -10,7 +10,7 @@ from ketline.domain.tasks.spec import RunOptions
 from tests.fakes import FakeTaskRepository
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-# A word that no refusal may repeat.
+# A word that no rejection may repeat.
 SECRET = "SECRETWORD"
 
 

@@ -163,8 +163,8 @@ async def test_members_see_the_usage_of_their_project_only(  # type: ignore[no-u
         assert (await client.get("/usage")).status_code == 200
         assert (await client.get("/usage?project=ours")).status_code == 200
         for other in ("theirs", "unknown", "*"):
-            refused = await client.get(f"/usage?project={other}")
-            assert (refused.status_code, refused.json()["code"]) == (403, "role_insufficient")
+            rejected = await client.get(f"/usage?project={other}")
+            assert (rejected.status_code, rejected.json()["code"]) == (403, "role_insufficient")
     assert {query.project for query in ledger.queries} == {OURS}
 
 

@@ -32,7 +32,7 @@ def test_counts_of_the_registers_pass() -> None:
         ({"0 11": True}, "natural number"),
     ],
 )
-def test_other_counts_are_refused(counts: Mapping[str, int], reason: str) -> None:
+def test_other_counts_are_rejected(counts: Mapping[str, int], reason: str) -> None:
     with pytest.raises(BackendResultInvalid, match=reason):
         check_counts(counts, _job())
 

@@ -54,7 +54,7 @@ def test_all_parts_are_run_that_can_be() -> None:
     assert set(PARTS) - set(parse([], description=None).parts) <= {"naive"}
 
 
-def test_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_part_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["scalign"], description=None)
     assert "scalign" in capsys.readouterr().err

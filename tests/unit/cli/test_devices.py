@@ -1,4 +1,4 @@
-"""`ketline devices add` refuses what is no device before anything is sent."""
+"""`ketline devices add` rejects what is no device before anything is sent."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def added(path: Path) -> tuple[int, str]:
         (b"[" * 100_000, "the device must be JSON"),
     ],
 )
-def test_file_that_describes_no_device_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_file_that_describes_no_device_is_rejected(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "device.json"
     path.write_bytes(content)
     status, error = added(path)

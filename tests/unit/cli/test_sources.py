@@ -25,7 +25,7 @@ def test_qpy_is_read_as_base64(tmp_path: Path) -> None:
     assert source.text == as_qpy(CIRCUIT)
 
 
-def test_other_bytes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_bytes_are_rejected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "noise.qasm"
     file.write_bytes(b"\xff\xfe")
     with pytest.raises((SystemExit, typer.Exit)):

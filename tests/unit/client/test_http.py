@@ -120,7 +120,7 @@ def test_every_submission_has_its_own_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [httpx.ConnectError("refused"), httpx.ReadTimeout(""), httpx.RemoteProtocolError("x")]
+    "error", [httpx.ConnectError("rejected"), httpx.ReadTimeout(""), httpx.RemoteProtocolError("x")]
 )
 async def test_httpx_errors_are_lost_responses(error: httpx.HTTPError) -> None:
     transport = httpx.MockTransport(Service(error=error))
@@ -229,8 +229,8 @@ def _calls(shape: type) -> dict[str, list[str]]:
 
 
 def test_a_notebook_shows_a_task_although_the_service_is_down() -> None:
-    with Service(error=httpx.ConnectError("refused")).client() as client:
-        assert "refused" in client.task(TASK_ID)._repr_html_()
+    with Service(error=httpx.ConnectError("rejected")).client() as client:
+        assert "rejected" in client.task(TASK_ID)._repr_html_()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:1", "http://127.9.9.9"])

@@ -49,6 +49,6 @@ async def test_client_with_asyncio_sends_it_too() -> None:
 
 
 @pytest.mark.parametrize("given", ["", "nonsense", f"00-{'0' * 32}-{SPAN_ID}-01", TRACEPARENT + "\n"])
-def test_malformed_context_is_refused_where_it_is_given(given: str) -> None:
+def test_malformed_context_is_rejected_where_it_is_given(given: str) -> None:
     with pytest.raises(RequestInvalid, match="traceparent"), trace_context(given):
         pass

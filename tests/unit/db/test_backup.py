@@ -73,7 +73,7 @@ def test_nothing_is_overwritten(database: Path, tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["copy.db", "ketline.db"]
 
 
-def test_damaged_or_foreign_files_are_refused(database: Path, tmp_path: Path) -> None:
+def test_damaged_or_foreign_files_are_rejected(database: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(database)) as session:
         session.executemany(LINE, [[f"entry {number}"] for number in range(5000)])
         session.commit()
@@ -161,7 +161,7 @@ def test_full_disk_is_named_as_that_of_the_copy(tmp_path: Path) -> None:
     ],
     ids=["no revision", "no time"],
 )
-def test_database_that_is_not_complete_is_refused(database: Path, tmp_path: Path, statement: str, why: str) -> None:
+def test_database_that_is_not_complete_is_rejected(database: Path, tmp_path: Path, statement: str, why: str) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as session:
         session.execute(statement)
     with pytest.raises(BackupInvalid, match=f"ketline.db .*{why}"):

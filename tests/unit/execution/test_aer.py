@@ -139,7 +139,7 @@ def test_gates_a_method_lacks_are_made_of_those_it_has(simulator: Simulator, met
     assert_counts_match(counts, {"0 0 00": cos(0.35) ** 2, "1 0 11": sin(0.35) ** 2}, 4096)
 
 
-def test_a_withdrawn_method_is_refused_with_those_that_are_offered(simulator: Simulator) -> None:
+def test_a_withdrawn_method_is_rejected_with_those_that_are_offered(simulator: Simulator) -> None:
     """Also for a task of before that is run again."""
     body = "qubit[2] q; bit[2] c; h q[0]; t q[0]; h q[0]; cx q[0], q[1]; c = measure q;"
     with pytest.raises(ProgramUnsupported, match=r"no longer offered.*choose automatic, statevector, .*stim"):
@@ -214,7 +214,7 @@ def test_shallow_circuit_beyond_a_statevector_runs_as_a_matrix_product(simulator
     assert set(simulation.counts) == {"0" * 40, "1" * 40}
 
 
-def test_state_over_the_limit_is_refused_with_the_estimate(simulator: Simulator) -> None:
+def test_state_over_the_limit_is_rejected_with_the_estimate(simulator: Simulator) -> None:
     rounds = "for int r in [0:20] { for int i in [0:38] { cx q[i], q[i + 1]; } }"
     program = load(f"qubit[40] q; bit[40] c; h q; t q; {rounds} c = measure q;")
     with pytest.raises(ProgramTooLarge, match=r"40 qubits takes 16 TiB .* the limit is 1024 MiB"):

@@ -211,7 +211,7 @@ def test_qubit_that_is_reset_again_and_again_takes_no_more_memory(executor: Exec
     assert close(found["probabilities"], [0.5, 0, 0.5, 0])
 
 
-def test_too_many_outcomes_are_refused(executor: Executor) -> None:
+def test_too_many_outcomes_are_rejected(executor: Executor) -> None:
     loop = "for int i in [0:12] { ry(0.1 + i) q[i]; cx q[i], q[i + 1]; }"
     text = f"qubit[14] q; bit[14] c; h q; {loop} c = measure q; h q;"
     found = outcome(executor, text, of(OutputType.PROBABILITIES))
@@ -237,7 +237,7 @@ def test_value_that_does_not_exist_in_some_shots_is_an_error(executor: Executor)
     "text",
     ["qubit q; bit c; c = measure q; x q;", "qubit q; h q; reset q;", "qubit q; bit c; c = measure q; if (c) { x q; }"],
 )
-def test_what_only_one_state_has_is_refused(executor: Executor, kind: OutputType, text: str) -> None:
+def test_what_only_one_state_has_is_rejected(executor: Executor, kind: OutputType, text: str) -> None:
     found = outcome(executor, text, of(kind))
     assert isinstance(found, OutputsInvalid)
     assert "ask for density_matrix, probabilities or expectation_values" in found.message
@@ -246,9 +246,9 @@ def test_what_only_one_state_has_is_refused(executor: Executor, kind: OutputType
 def test_methods(executor: Executor) -> None:
     text = "qubit q; bit c; h q; c = measure q; h q;"
     assert found_of(result(executor, text, of(MATRIX), method=Method.DENSITY_MATRIX))
-    refused = outcome(executor, text, of(MATRIX), method=Method.STATEVECTOR)
-    assert isinstance(refused, ProgramUnsupported)
-    assert "choose 'density_matrix'" in refused.message
+    rejected = outcome(executor, text, of(MATRIX), method=Method.STATEVECTOR)
+    assert isinstance(rejected, ProgramUnsupported)
+    assert "choose 'density_matrix'" in rejected.message
     pure = result(executor, "qubit q; h q;", of(MATRIX), method=Method.DENSITY_MATRIX)
     assert close(found_of(pure)["density_matrix"], np.full((2, 2), 0.5))
     assert pure.profile.method == "density_matrix"
@@ -272,5 +272,5 @@ def test_inspection_says_what_it_takes(executor: Executor) -> None:
     assert isinstance(found, Inspection)
     assert (found.method, found.memory_bytes) == (Method.DENSITY_MATRIX, 16 * 8 * 2)
     assert found.estimated_seconds is not None
-    refused = outcome(executor, text, of(STATE), command=Command.INSPECT)
-    assert isinstance(refused, OutputsInvalid)
+    rejected = outcome(executor, text, of(STATE), command=Command.INSPECT)
+    assert isinstance(rejected, OutputsInvalid)

@@ -283,7 +283,7 @@ def test_program_of_openqasm_3_without_an_include_is_not_in_the_dialect() -> Non
 
 
 MATRIX = "[[0, 1], [1, 0]]"
-REFUSED = {
+REJECTED = {
     "qubit[2] q; i q;\n x $0;": (ProgramUnsupported, "'$0' is one of the declared qubits", 3, 4),
     "qubit[2] q; i q;\nmeasure q;": (ProgramUnsupported, "not stored: write 'b = measure", 3, 1),
     "qubit[2] q; bit b; h q[0];\nctrl @ U(1, 2, 3) q[0], q[1]; b = measure q[0];": (
@@ -327,9 +327,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("body", REFUSED, ids=range(len(REFUSED)))
-def test_what_is_not_accepted_is_refused_with_its_place(body: str) -> None:
-    kind, words, line, column = REFUSED[body]
+@pytest.mark.parametrize("body", REJECTED, ids=range(len(REJECTED)))
+def test_what_is_not_accepted_is_rejected_with_its_place(body: str) -> None:
+    kind, words, line, column = REJECTED[body]
     with pytest.raises(ExecutionFailed) as caught:
         load_program(HEADER + body, LIMITS)
     assert type(caught.value) is kind

@@ -16,7 +16,7 @@ def test_example_with_a_meaning_runs_unless_it_is_faulty(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, text in EXAMPLES.items() if not has_meaning(text)])
-def test_example_without_a_meaning_is_refused_by_name(name: str) -> None:
+def test_example_without_a_meaning_is_rejected_by_name(name: str) -> None:
     assert "(unsupported)" in reading_of(name, EXAMPLES[name]).reason
 
 

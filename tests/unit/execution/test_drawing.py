@@ -1,4 +1,4 @@
-"""Drawings say what the program does, and are refused where they would not be legible."""
+"""Drawings say what the program does, and are rejected where they would not be legible."""
 
 import re
 from collections.abc import Mapping
@@ -120,7 +120,7 @@ def test_flat_program_says_that_bits_were_computed_from_measurements() -> None:
     assert "// The counts of this program show each measurement" in drawn(body, Drawing.FLAT)
 
 
-def test_condition_on_a_second_name_is_refused_flat_and_drawn_otherwise() -> None:
+def test_condition_on_a_second_name_is_rejected_flat_and_drawn_otherwise() -> None:
     body = "qubit[3] q; bit[3] c; let a = c[0:1]; c = measure q; if (a == 3) { x q[2]; } c[2] = measure q[2];"
     with pytest.raises(ProgramUnsupported, match="second name"):
         drawn(body, Drawing.FLAT)
@@ -178,7 +178,7 @@ def test_svg_writes_operations_that_share_no_wire_below_each_other() -> None:
         (Drawing.TEXT, f"qubit[1] {'q' * 101}; bit c; c = measure {'q' * 101}[0];", "names of up to 100 characters"),
     ],
 )
-def test_drawing_that_would_be_too_large_is_refused_with_advice(drawing: Drawing, body: str, message: str) -> None:
+def test_drawing_that_would_be_too_large_is_rejected_with_advice(drawing: Drawing, body: str, message: str) -> None:
     with pytest.raises(ProgramTooLarge, match=message):
         drawn(body, drawing)
     assert drawn(body, Drawing.FLAT)

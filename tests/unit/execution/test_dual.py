@@ -1,4 +1,4 @@
-"""Numbers with derivatives, against central differences; what carries no derivative is refused."""
+"""Numbers with derivatives, against central differences; what carries no derivative is rejected."""
 
 import math
 import operator
@@ -57,7 +57,7 @@ def test_slopes_of_one_variable_add_up() -> None:
     assert (x * x + x).slopes == {3: pytest.approx(2 * X + 1)}
 
 
-REFUSED: dict[str, Callable[[Any], Any]] = {
+REJECTED: dict[str, Callable[[Any], Any]] = {
     "float": float,
     "int": int,
     "bool": bool,
@@ -87,7 +87,7 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("operation", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("operation", REJECTED.values(), ids=REJECTED)
 def test_no_operation_drops_a_derivative(operation: Callable[[Any], Any]) -> None:
     with pytest.raises(GradientInvalid):
         operation(Dual(X, {0: 1.0}))

@@ -289,7 +289,7 @@ def with_wide_product() -> Any:
         (with_wide_product, ProgramTooLarge, "more than 600 bits"),
     ],
 )
-def test_what_has_no_value_is_refused(
+def test_what_has_no_value_is_rejected(
     simulator: Simulator, make: Callable[[], Any], kind: type[ExecutionFailed], words: str
 ) -> None:
     circuit = make()

@@ -300,7 +300,7 @@ def test_what_no_observable_depends_on_is_not_simulated(executor: Executor) -> N
     assert result.expectation_values == pytest.approx([0], abs=1e-12)
 
 
-def test_what_does_not_fit_is_refused_before_it_runs(executor: Executor) -> None:
+def test_what_does_not_fit_is_rejected_before_it_runs(executor: Executor) -> None:
     wide = "qubit[30] q; bit[30] c; h q; reset q[0]; cx q[0], q[1]; c = measure q; if (c == 3) { x q[2]; }"
     noisy = "qubit[20] q; h q; for int i in [0:18] { cx q[i], q[i + 1]; }"
     loops = "qubit[12] q; bit[12] c; for int i in [0:500] { h q; c = measure q; if (c[0]) { x q[1]; } }"
@@ -324,7 +324,7 @@ def test_many_values_of_the_bits_are_too_many_density_matrices() -> None:
 
 
 @pytest.mark.parametrize("method", [Method.STABILIZER, Method.MATRIX_PRODUCT_STATE, Method.STIM])
-def test_other_methods_are_refused_by_name(executor: Executor, method: Method) -> None:
+def test_other_methods_are_rejected_by_name(executor: Executor, method: Method) -> None:
     error = outcome(executor, "qubit q; bit c; h q; reset q; h q; c = measure q; x q;", [{"X": 1.0}], method=method)
     assert isinstance(error, ProgramUnsupported)
     assert f"'{method}'" in error.message

@@ -27,7 +27,7 @@ class Failing(Executor):
     [
         (MemoryError(), MemoryLimitExceeded, True),
         (SoftTimeLimit(), TimeLimitExceeded, True),
-        (SimulationFailed("refused"), SimulationFailed, False),
+        (SimulationFailed("rejected"), SimulationFailed, False),
         (KeyError("/some/path.py"), SimulationFailed, False),
     ],
 )

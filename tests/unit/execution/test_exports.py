@@ -182,7 +182,7 @@ def test_physical_qubits_go_with_anything(run: Run, body: str, key: str) -> None
         ("def f(qubit a, qubit b) { } f($2, $2);", 29, "different qubits"),
     ],
 )
-def test_wrong_use_of_physical_qubits_is_refused(body: str, column: int, words: str) -> None:
+def test_wrong_use_of_physical_qubits_is_rejected(body: str, column: int, words: str) -> None:
     with pytest.raises(ProgramInvalid) as caught:
         load_program(f'include "stdgates.inc";\n{body}', ExecutionLimits())
     assert words in caught.value.message

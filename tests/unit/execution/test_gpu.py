@@ -1,4 +1,4 @@
-"""Large states on a GPU, and the refusal where there is none: the wheels of qiskit-aer in the lock file have no GPU."""
+"""Large states on a GPU, and the error where there is none: the wheels of qiskit-aer in the lock file have no GPU."""
 
 from dataclasses import replace
 

@@ -411,7 +411,7 @@ def test_programs_without_a_gradient(executor: Executor, text: str, inputs: Inpu
     assert words in found.message
 
 
-def test_refusal_has_its_place(executor: Executor) -> None:
+def test_rejection_has_its_place(executor: Executor) -> None:
     found = outcome(executor, "input float w; qubit q;\nif (w > 0) x q;", {"w": 0.3}, [{"Z": 1}])
     assert (found.line, found.column) == (2, 5)
 
@@ -439,7 +439,7 @@ def test_openqasm_2_has_no_gradient(executor: Executor) -> None:
 @pytest.mark.parametrize(
     "text", ["bit c; c = measure q[1];", "reset q[0]; cx q[0], q[1];", "bit c; c = measure q[0]; if (c) x q[1];"]
 )
-def test_measurements_are_refused(executor: Executor, text: str) -> None:
+def test_measurements_are_rejected(executor: Executor, text: str) -> None:
     program = f"input float w; qubit[2] q; rx(w) q[0]; cx q[0], q[1]; {text}"
     found = outcome(executor, program, {"w": 0.1}, [{"ZI": 1}])
     assert isinstance(found, ExecutionFailed)
@@ -447,7 +447,7 @@ def test_measurements_are_refused(executor: Executor, text: str) -> None:
 
 
 @pytest.mark.parametrize("method", [Method.MATRIX_PRODUCT_STATE, Method.STABILIZER, Method.STIM, Method.DENSITY_MATRIX])
-def test_other_methods_are_refused(executor: Executor, method: Method) -> None:
+def test_other_methods_are_rejected(executor: Executor, method: Method) -> None:
     found = outcome(executor, "input float w; qubit q; rx(w) q;", {"w": 0.1}, [{"Z": 1}], method=method)
     assert type(found) is ProgramUnsupported
     assert method in found.message

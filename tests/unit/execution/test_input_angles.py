@@ -139,7 +139,7 @@ def test_nothing_measured() -> None:
         load_program(FLAT + "rx(a) q;", LIMITS, {"a": 1.0, "b": 2.0})
 
 
-def test_too_many_operations_are_refused_before_parsing() -> None:
+def test_too_many_operations_are_rejected_before_parsing() -> None:
     text = FLAT + "rx(a) q; " * 5 + "c = measure q;"
     with pytest.raises(ProgramTooLarge, match="more than 5 operations"):
         load_program(text, ExecutionLimits(max_operations=5), {"a": 1.0, "b": 2.0})

@@ -92,7 +92,7 @@ ARRAY = f"input array[float, 2] a;\n{TWO}"
         ("input bit[2] a; qubit q; bit c; c = measure q;", {"a": "011"}, "3 bits do not fit into 'bit[2]'"),
     ],
 )
-def test_other_values_are_refused(executor: Executor, program: str, inputs: Inputs, words: str) -> None:
+def test_other_values_are_rejected(executor: Executor, program: str, inputs: Inputs, words: str) -> None:
     found = outcome(executor, program, inputs)
     assert isinstance(found, ExecutionFailed), found
     assert words in found.message

@@ -60,14 +60,14 @@ def test_requested_method_is_inspected(executor: Executor) -> None:
     assert inspection.memory_bytes == 16 * 4**2
 
 
-def test_state_that_does_not_fit_is_refused_with_all_that_is_known(executor: Executor) -> None:
+def test_state_that_does_not_fit_is_rejected_with_all_that_is_known(executor: Executor) -> None:
     inspection = inspected(executor, HEADER + DEEP)
     assert inspection.failure is not None
     assert inspection.failure.code is FailureCode.TOO_LARGE
     assert (inspection.qubits, inspection.operations["cx"], inspection.method) == (40, 1560, None)
 
 
-def test_method_that_cannot_do_it_is_refused(executor: Executor) -> None:
+def test_method_that_cannot_do_it_is_rejected(executor: Executor) -> None:
     inspection = inspected(executor, HEADER + WIDE, Method.STIM)
     assert inspection.failure is not None
     assert inspection.failure.code is FailureCode.UNSUPPORTED
@@ -121,7 +121,7 @@ def test_state_whose_bonds_cannot_be_told_before_is_tried(executor: Executor) ->
     assert inspection.estimated_seconds < 2
 
 
-def test_state_that_does_not_fit_and_branches_is_refused(executor: Executor) -> None:
+def test_state_that_does_not_fit_and_branches_is_rejected(executor: Executor) -> None:
     inspection = inspected(executor, HEADER + DEEP + " if (c[0]) { rx(0.3) q[1]; } c[1] = measure q[1];")
     assert inspection.failure is not None
     assert inspection.failure.code is FailureCode.TOO_LARGE

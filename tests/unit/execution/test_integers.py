@@ -175,7 +175,7 @@ OPEN = {
 
 @pytest.mark.parametrize("unrelated", ["", "int unrelated = 0; "], ids=["alone", "beside a variable"])
 @pytest.mark.parametrize("body", OPEN.values(), ids=OPEN)
-def test_integers_that_depend_on_the_machine_are_refused(run: Run, body: str, unrelated: str) -> None:
+def test_integers_that_depend_on_the_machine_are_rejected(run: Run, body: str, unrelated: str) -> None:
     with pytest.raises(ProgramUnsupported):
         run(unrelated + body)
 
@@ -199,7 +199,7 @@ def test_division_leaves_a_remainder_smaller_than_the_divisor(dividend: int, div
         "((i + 1) | i) * (i + 6)",
     ],
 )
-def test_result_that_depends_on_the_width_of_int_is_refused(expression: str) -> None:
+def test_result_that_depends_on_the_width_of_int_is_rejected(expression: str) -> None:
     """By C99, `i + 1` has the type of an `int` if that is wider than `i`: what leaves 3 bits is then not wrapped."""
     text = f"{HEADER}qubit q; uint[3] i = 1; rx(({expression}) * pi / 8) q;"
     with pytest.raises(ProgramUnsupported):

@@ -73,7 +73,7 @@ def test_run_gives_as_many_counts_as_shots(method: SimulationMethod) -> None:
 
 
 @pytest.mark.parametrize("method", SIMULATION_METHODS.values(), ids=SIMULATION_METHODS)
-def test_expectation_values_are_given_or_refused(method: SimulationMethod) -> None:
+def test_expectation_values_are_given_or_rejected(method: SimulationMethod) -> None:
     program = load(SMALL)
     circuit = program.lowered.circuit.remove_final_measurements(inplace=False)
     lowered = lower_observed(plain_of(circuit), 100, range(circuit.num_qubits)).lowered

@@ -124,9 +124,9 @@ def test_state_after_a_measurement_at_a_place_is_averaged(executor: Executor) ->
     assert close(found["density_matrix-a"], np.eye(2) / 2)
     # That at the end is before the measurement; but the place is behind it, so it is none at the end.
     assert close(found["density_matrix-None"], np.eye(2) / 2)
-    refused = outcome(executor, text, at("a"))
-    assert isinstance(refused, OutputsInvalid)
-    assert "density_matrix" in refused.message
+    rejected = outcome(executor, text, at("a"))
+    assert isinstance(rejected, OutputsInvalid)
+    assert "density_matrix" in rejected.message
 
 
 def test_single_states_before_all_outcomes(executor: Executor) -> None:
@@ -148,9 +148,9 @@ def test_single_states_before_all_outcomes(executor: Executor) -> None:
     assert close(found_of(alone)["statevector-a"], state)
     assert alone.profile.method == "statevector"
     for place, words in (("b", "measures before 'b'"), (None, "has 'if_else'")):
-        refused = outcome(executor, text, at("a"), at(place, UNITARY))
-        assert isinstance(refused, OutputsInvalid)
-        assert words in refused.message
+        rejected = outcome(executor, text, at("a"), at(place, UNITARY))
+        assert isinstance(rejected, OutputsInvalid)
+        assert words in rejected.message
 
 
 PLACED = "qubit q;\n#pragma ketline save a\nx q;\n#pragma ketline save b\n"
@@ -178,7 +178,7 @@ PLACED = "qubit q;\n#pragma ketline save a\nx q;\n#pragma ketline save b\n"
         ),
     ],
 )
-def test_places_that_are_refused(
+def test_places_that_are_rejected(
     executor: Executor, text: str, place: str, kind: Any, line: int | None, words: str
 ) -> None:
     found = outcome(executor, text, at(place, OutputType.PROBABILITIES))
@@ -188,7 +188,7 @@ def test_places_that_are_refused(
         assert found.line == line + HEAD.count("\n")
 
 
-def test_saving_in_a_block_is_refused(executor: Executor) -> None:
+def test_saving_in_a_block_is_rejected(executor: Executor) -> None:
     circuit = QuantumCircuit(1, 1)
     circuit.measure(0, 0)
     with circuit.if_test((circuit.clbits[0], 1)):

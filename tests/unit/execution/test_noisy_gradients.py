@@ -65,7 +65,7 @@ def differences(executor: Executor, text: str, values: dict[str, float], name: s
 
 @pytest.mark.parametrize("block", long_after(1, range(8)))
 def test_gradient_is_that_of_the_values_with_noise(executor: Executor, block: int) -> None:
-    """Programs with everything that gradients have; those whose gates are others while angles are open are refused."""
+    """Programs with everything that gradients have; those whose gates are others while angles are open are rejected."""
     differentiated = 0
     for seed in numbers(block, 24):
         program, draw = random_program(seed, flat=False), random.Random(-1 - seed)

@@ -168,7 +168,7 @@ def test_observables_that_do_not_fit(executor: Executor, program: str, observabl
     ("method", "words"),
     [(Method.STIM, "'stim' has no expectation values"), (Method.EXTENDED_STABILIZER, "no longer offered")],
 )
-def test_methods_without_values_are_refused(executor: Executor, method: Method, words: str) -> None:
+def test_methods_without_values_are_rejected(executor: Executor, method: Method, words: str) -> None:
     error = asked(executor, "qubit q; h q;", [{"X": 1}], None, method)
     assert isinstance(error, ProgramUnsupported)
     assert words in error.message

@@ -40,7 +40,7 @@ def angles(text: str) -> list[float]:
     return [float(value) for instruction in circuit.data for value in instruction.params]
 
 
-def refusal(text: str, limits: ExecutionLimits = LIMITS) -> ExecutionFailed:
+def rejection(text: str, limits: ExecutionLimits = LIMITS) -> ExecutionFailed:
     with pytest.raises(ExecutionFailed) as caught:
         load_program(text, limits, form=ProgramFormat.OPENQASM2)
     return caught.value
@@ -187,7 +187,7 @@ def test_without_header_the_format_decides(simulator: Simulator) -> None:
 def test_header_decides_without_a_format(start: str) -> None:
     text = f"{start}OPENQASM 2.0; qreg q[1]; creg c[1]; measure q -> c;"
     if "/*" in start:
-        assert isinstance(refusal(text), ProgramInvalid)
+        assert isinstance(rejection(text), ProgramInvalid)
     else:
         assert load_program(text, LIMITS).front_end == "openqasm2"
 
@@ -199,7 +199,7 @@ FILES = ["/etc/passwd", "../qelib1.inc", "qelib1.inc.bak", "own.inc", "", "stdga
 def test_no_file_is_read(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own.inc").write_text("secret tokens;", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    error = refusal(f'OPENQASM 2.0;\ninclude "{path}";\nqreg q[1];')
+    error = rejection(f'OPENQASM 2.0;\ninclude "{path}";\nqreg q[1];')
     assert isinstance(error, ProgramUnsupported)
     assert (error.line, error.column) == (2, 1)
     expected = {"stdgates.inc": 'stdgates.inc belongs to OpenQASM 3; include "qelib1.inc" instead'}.get(
@@ -239,7 +239,7 @@ TOO_LARGE = {
 @pytest.mark.parametrize("body", TOO_LARGE.values(), ids=TOO_LARGE.keys())
 def test_program_is_held_to_the_limits(body: str) -> None:
     small = ExecutionLimits(max_qubits=40, max_bits=40, max_operations=2000)
-    error = refusal(f"OPENQASM 2.0;\n{body}", small)
+    error = rejection(f"OPENQASM 2.0;\n{body}", small)
     assert isinstance(error, ProgramTooLarge)
     assert error.line == 2
 
@@ -248,7 +248,7 @@ def test_barriers_and_indexed_calls_count_no_register() -> None:
     limits = ExecutionLimits(max_operations=500)
     text = "OPENQASM 2.0; qreg q[40]; creg c[1]; " + "barrier q; x q[0]; " * 50 + "measure q[0] -> c[0];"
     load_program(text, limits)
-    assert isinstance(refusal(text.replace("x q[0]", "x q"), limits), ProgramTooLarge)
+    assert isinstance(rejection(text.replace("x q[0]", "x q"), limits), ProgramTooLarge)
 
 
 def chain(length: int) -> str:
@@ -258,14 +258,14 @@ def chain(length: int) -> str:
 
 def test_definitions_nest_to_a_limit(simulator: Simulator) -> None:
     assert counts(simulator, chain(240)) == {"1": 50}
-    assert isinstance(refusal(chain(260)), ProgramUnsupported)
+    assert isinstance(rejection(chain(260)), ProgramUnsupported)
 
 
 @pytest.mark.parametrize(
     "angle", ["(" * 70 + "1" + ")" * 70, "sin(" * 70 + "1" + ")" * 70], ids=["parentheses", "functions"]
 )
 def test_brackets_nest_to_a_limit(angle: str) -> None:
-    assert isinstance(refusal(f"OPENQASM 2.0; qreg q[1]; U({angle},0,0) q[0];"), ProgramUnsupported)
+    assert isinstance(rejection(f"OPENQASM 2.0; qreg q[1]; U({angle},0,0) q[0];"), ProgramUnsupported)
 
 
 DEEP = {"signs": "-" * 5000 + "t", "powers": "t^" * 5000 + "t", "sums": "+".join(["t"] * 5000)}
@@ -274,21 +274,23 @@ DEEP = {"signs": "-" * 5000 + "t", "powers": "t^" * 5000 + "t", "sums": "+".join
 @pytest.mark.parametrize("angle", DEEP.values(), ids=DEEP.keys())
 def test_expressions_of_definitions_are_no_deep_trees(angle: str) -> None:
     """Qiskit's reader overflows the stack where it frees them."""
-    error = refusal(f"OPENQASM 2.0; gate g(t) a {{ rx({angle}) a; }} qreg q[1]; creg c[1]; g(1) q[0]; measure q -> c;")
+    error = rejection(
+        f"OPENQASM 2.0; gate g(t) a {{ rx({angle}) a; }} qreg q[1]; creg c[1]; g(1) q[0]; measure q -> c;"
+    )
     assert isinstance(error, ProgramUnsupported)
 
 
 @pytest.mark.parametrize("body", ["opaque g a; ", "opaque h a; ", "opaque g a; gate k a { g a; } gate g2 a { k a; } "])
 def test_opaque_gate_cannot_be_called(body: str) -> None:
     called = {"opaque h a; ": "h"}.get(body, "g2" if "g2" in body else "g")
-    error = refusal(f"OPENQASM 2.0;\n{body}qreg q[1];\n  {called} q[0];")
+    error = rejection(f"OPENQASM 2.0;\n{body}qreg q[1];\n  {called} q[0];")
     assert isinstance(error, ProgramUnsupported)
     assert (error.line, error.column) == (3, 3)
     assert f"gate '{called}'" in error.message
 
 
 def test_program_that_measures_nothing_is_told_how() -> None:
-    error = refusal(START + "h q;")
+    error = rejection(START + "h q;")
     assert isinstance(error, ProgramUnsupported)
     assert "'creg c[2]; measure q -> c;'" in error.message
 

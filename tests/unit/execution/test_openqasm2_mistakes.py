@@ -34,7 +34,7 @@ def error_of(text: str) -> ExecutionFailed | None:
     return None
 
 
-def refusal(text: str) -> ExecutionFailed:
+def rejection(text: str) -> ExecutionFailed:
     with pytest.raises(ExecutionFailed) as caught:
         load_program(text, LIMITS, form=ProgramFormat.OPENQASM2)
     return caught.value
@@ -47,7 +47,7 @@ def test_every_entry_is_read() -> None:
 @pytest.mark.parametrize("title", ENTRIES)
 def test_mistake_is_told_at_its_place(title: str) -> None:
     entry = ENTRIES[title]
-    error = refusal(START + entry["body"])
+    error = rejection(START + entry["body"])
     told = (error.line, error.column, error.code, error.message)
     assert told == (int(entry["line"]), int(entry["column"]), entry["code"], entry["message"])
 
@@ -55,35 +55,35 @@ def test_mistake_is_told_at_its_place(title: str) -> None:
 @pytest.mark.parametrize("title", ENTRIES)
 def test_message_does_not_depend_on_the_line(title: str) -> None:
     entry = ENTRIES[title]
-    error = refusal(f"{START}// more\n\n{entry['body']}")
+    error = rejection(f"{START}// more\n\n{entry['body']}")
     assert (error.line, error.column) == (int(entry["line"]) + 2, int(entry["column"]))
 
 
 def test_all_mistakes_are_told_in_order() -> None:
-    error = refusal(START + "foo q[0];\nh q[5];\nx q[0]\ncx q[0];\nmeasure q -> d;\nh q;")
+    error = rejection(START + "foo q[0];\nh q[5];\nx q[0]\ncx q[0];\nmeasure q -> d;\nh q;")
     mistakes = [error, *error.others]
     assert [(one.line, one.column) for one in mistakes] == [(2, 1), (3, 3), (4, 7), (5, 1), (6, 14)]
 
 
 def test_twenty_mistakes_are_told_at_most() -> None:
-    assert len(refusal(START + "foo1 q;" + "cx q[0];" * 100).others) == 19
+    assert len(rejection(START + "foo1 q;" + "cx q[0];" * 100).others) == 19
 
 
 def test_name_that_is_not_defined_is_told_once() -> None:
-    assert refusal(START + "foo q;\nfoo q;\nh r;\nx r;").others[1:] == ()
+    assert rejection(START + "foo q;\nfoo q;\nh r;\nx r;").others[1:] == ()
 
 
 def test_gate_with_a_wrong_definition_is_not_told_again() -> None:
-    assert refusal(START + "gate g a,a { h a; }\ng q[0],q[1];\ng q[1];").others == ()
+    assert rejection(START + "gate g a,a { h a; }\ng q[0],q[1];\ng q[1];").others == ()
 
 
 def test_gate_with_a_mistake_inside_is_defined() -> None:
-    error = refusal(START + "gate g a { foo a; h b; }\ng q[0];\ng q[0],q[1];")
+    error = rejection(START + "gate g a { foo a; h b; }\ng q[0];\ng q[0],q[1];")
     assert [(one.line, one.column) for one in (error, *error.others)] == [(2, 12), (2, 21), (4, 8)]
 
 
 def test_long_names_are_shortened() -> None:
-    assert len(refusal(START + f"{'a' * 5000} q[0];").message) < 500
+    assert len(rejection(START + f"{'a' * 5000} q[0];").message) < 500
 
 
 def mutated(text: str, choices: Random) -> str:
@@ -105,7 +105,7 @@ def mutated(text: str, choices: Random) -> str:
 
 
 @pytest.mark.parametrize("name", openqasm2_programs())
-def test_damaged_program_is_read_or_refused_with_a_place(name: str) -> None:
+def test_damaged_program_is_read_or_rejected_with_a_place(name: str) -> None:
     choices = Random(name)
     text = openqasm2_programs()[name]
     for _ in range(60):
@@ -122,5 +122,5 @@ def test_nothing_is_wrong_with_a_right_program(name: str) -> None:
     assert find_mistakes(without_comments(openqasm2_programs()[name])) == []
 
 
-def test_empty_program_is_refused() -> None:
-    assert isinstance(refusal(""), ProgramInvalid)
+def test_empty_program_is_rejected() -> None:
+    assert isinstance(rejection(""), ProgramInvalid)

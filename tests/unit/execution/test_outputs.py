@@ -297,7 +297,7 @@ def test_first_resets_prepare_the_state(executor: Executor) -> None:
 
 
 @pytest.mark.parametrize("method", [Method.MATRIX_PRODUCT_STATE, Method.STABILIZER, Method.STIM, Method.DENSITY_MATRIX])
-def test_other_methods_are_refused(executor: Executor, method: Method) -> None:
+def test_other_methods_are_rejected(executor: Executor, method: Method) -> None:
     found = outcome(executor, "qubit q;", STATE, method=method)
     assert isinstance(found, ProgramUnsupported)
     assert method in found.message

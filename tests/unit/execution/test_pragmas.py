@@ -114,7 +114,7 @@ def test_sweep_has_the_warnings_of_its_program(executor: Executor) -> None:
         ("#pragma braket result state_vector", "asks for the state"),
     ],
 )
-def test_what_changes_results_is_refused_by_name(directive: str, words: str) -> None:
+def test_what_changes_results_is_rejected_by_name(directive: str, words: str) -> None:
     with pytest.raises(ProgramUnsupported) as caught:
         load_program(f"{HEADER}qubit[2] q; bit[2] c;\n {directive}\nx q[1]; c = measure q;", LIMITS)
     assert words in caught.value.message

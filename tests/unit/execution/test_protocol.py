@@ -108,7 +108,7 @@ def test_warnings_survive() -> None:
         None,
     ],
 )
-def test_what_are_no_warnings_is_refused(warnings: object) -> None:
+def test_what_are_no_warnings_is_rejected(warnings: object) -> None:
     with pytest.raises(ValueError):
         decode_response(_tampered(profile=_profile() | {"warnings": warnings}), REQUEST)
 
@@ -183,7 +183,7 @@ def test_counts_stay_as_the_simulator_wrote_them() -> None:
         b"",
     ],
 )
-def test_text_that_is_no_object_of_counts_is_refused(text: bytes) -> None:
+def test_text_that_is_no_object_of_counts_is_rejected(text: bytes) -> None:
     with pytest.raises(ValueError):
         decode_response(_with_counts(text), REQUEST)
 
@@ -199,7 +199,7 @@ def test_text_that_is_no_object_of_counts_is_refused(text: bytes) -> None:
         replace(REQUEST, command=Command.CONVERT),
     ],
 )
-def test_counts_in_place_of_another_result_are_refused(request_of_others: Request) -> None:
+def test_counts_in_place_of_another_result_are_rejected(request_of_others: Request) -> None:
     with pytest.raises(ValueError, match="not a response"):
         decode_response(encode_response(Response(RESULT), REQUEST), request_of_others)
 
@@ -247,7 +247,7 @@ def test_counts_with_shots_are_checked_like_others() -> None:
         _tampered(profile=asdict(PROFILE) | {"memory_bytes": True}),
     ],
 )
-def test_what_is_no_answer_is_refused(data: bytes) -> None:
+def test_what_is_no_answer_is_rejected(data: bytes) -> None:
     with pytest.raises(ValueError):
         decode_response(data, REQUEST)
 
@@ -256,7 +256,7 @@ def test_what_is_no_answer_is_refused(data: bytes) -> None:
     ("sent", "outcome"),
     [(REQUEST, INSPECTION), (REQUEST, "<svg>"), (INSPECTING, RESULT), (INSPECTING, "<svg>"), (DRAWING, RESULT)],
 )
-def test_answer_to_what_was_not_asked_is_refused(sent: Request, outcome: RunResult | Inspection | str) -> None:
+def test_answer_to_what_was_not_asked_is_rejected(sent: Request, outcome: RunResult | Inspection | str) -> None:
     with pytest.raises(ValueError, match="not a response"):
         decode_response(encode_response(Response(outcome), sent), sent)
 
@@ -271,10 +271,10 @@ def test_answer_to_what_was_not_asked_is_refused(sent: Request, outcome: RunResu
         {"memory_bytes": {}},
         {"estimated_seconds": "soon"},
         {"invented": 1},
-        {"refusal": {"code": "unheard_of", "message": "", "line": None, "column": None}},
+        {"rejection": {"code": "unheard_of", "message": "", "line": None, "column": None}},
     ],
 )
-def test_what_is_no_inspection_is_refused(changes: dict[str, object]) -> None:
+def test_what_is_no_inspection_is_rejected(changes: dict[str, object]) -> None:
     said = json.loads(encode_response(Response(INSPECTION), INSPECTING))
     said["inspection"] |= changes
     with pytest.raises(ValueError):
@@ -282,7 +282,7 @@ def test_what_is_no_inspection_is_refused(changes: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("drawing", [None, 1, ["<svg>"], "\ud800"])
-def test_what_is_no_drawing_is_refused(drawing: object) -> None:
+def test_what_is_no_drawing_is_rejected(drawing: object) -> None:
     said = json.dumps({"drawing": drawing, "retiring": False, "token": "token"}).encode()
     with pytest.raises(ValueError):
         decode_response(said, DRAWING)
@@ -295,7 +295,7 @@ def test_messages_are_short_and_printable() -> None:
     assert len(said.outcome.message) == 500
 
 
-def test_answer_to_another_order_is_refused() -> None:
+def test_answer_to_another_order_is_rejected() -> None:
     other = Request(TaskSpec(circuit=REQUEST.spec.circuit, shots=REQUEST.spec.shots), "another token")
     with pytest.raises(ValueError, match="another request"):
         decode_response(encode_response(Response(RESULT), other), REQUEST)

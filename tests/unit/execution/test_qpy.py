@@ -1,4 +1,4 @@
-"""Circuits in QPY: read, refused, and run as Qiskit means them."""
+"""Circuits in QPY: read, rejected, and run as Qiskit means them."""
 
 import base64
 import math
@@ -331,7 +331,7 @@ def test_operations_without_definition_are_their_matrix(operation: Any) -> None:
     assert abs(overlap) == pytest.approx(2**operation.num_qubits)
 
 
-def test_an_annotated_gate_with_the_name_of_another_is_refused(executor: Executor) -> None:
+def test_an_annotated_gate_with_the_name_of_another_is_rejected(executor: Executor) -> None:
     liar = Gate("h", 1, [])
     liar.definition = QuantumCircuit(1)
     liar.definition.x(0)

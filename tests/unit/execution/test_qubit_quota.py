@@ -1,4 +1,4 @@
-"""A program that declares more qubits than the quota of its task is refused once it is read, whatever is to be done."""
+"""A program that declares more qubits than the quota of its task is rejected once it is read, whatever the task is."""
 
 from dataclasses import replace
 
@@ -43,10 +43,10 @@ def outcome(executor: Executor, spec: TaskSpec, most: int, command: Command | No
 
 @pytest.mark.parametrize("name", RUNS)
 def test_declared_qubits_count(executor: Executor, name: str) -> None:
-    refused = outcome(executor, RUNS[name], 2)
-    assert isinstance(refused, QubitQuotaExceeded)
-    assert refused.failure.code is FailureCode.QUOTA_EXCEEDED
-    assert refused.message.removeprefix("at point 0: ") == MESSAGE
+    rejected = outcome(executor, RUNS[name], 2)
+    assert isinstance(rejected, QubitQuotaExceeded)
+    assert rejected.failure.code is FailureCode.QUOTA_EXCEEDED
+    assert rejected.message.removeprefix("at point 0: ") == MESSAGE
     assert isinstance(outcome(executor, RUNS[name], 3), RunResult)
 
 

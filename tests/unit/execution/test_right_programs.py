@@ -1,4 +1,4 @@
-"""Right programs that were once refused, and wrong ones that were accepted."""
+"""Right programs that were once rejected, and wrong ones that were accepted."""
 
 import pytest
 
@@ -153,7 +153,7 @@ WRONG: dict[str, tuple[str, int, str]] = {
 
 
 @pytest.mark.parametrize(("body", "column", "words"), WRONG.values(), ids=WRONG.keys())
-def test_wrong_program_is_refused_at_its_place(body: str, column: int, words: str) -> None:
+def test_wrong_program_is_rejected_at_its_place(body: str, column: int, words: str) -> None:
     with pytest.raises(ProgramInvalid) as caught:
         load_program(f'include "stdgates.inc";\n{body}', ExecutionLimits())
     assert words in caught.value.message

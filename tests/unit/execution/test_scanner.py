@@ -214,7 +214,7 @@ def test_declines_over_the_limits(body: str, limits: ExecutionLimits) -> None:
         ("qubit[2] q; gate g a { x a; x a; x a; } g q;", 41),
     ],
 )
-def test_too_many_operations_are_refused_at_once_and_in_place(body: str, column: int) -> None:
+def test_too_many_operations_are_rejected_at_once_and_in_place(body: str, column: int) -> None:
     assert scan(f"{STANDARD}\n{body}", ExecutionLimits(max_operations=6)) is not None
     with pytest.raises(ProgramTooLarge) as caught:
         scan(f"{STANDARD}\n{body}", ExecutionLimits(max_operations=5))

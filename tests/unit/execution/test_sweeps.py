@@ -110,7 +110,7 @@ def test_register_name_that_nobody_could_ask_for_is_none(executor: Executor, nam
     assert result_of(answer).profile.registers == (Register(bits=2), Register(bits=1, name="d"))
 
 
-def test_answer_with_other_points_is_refused(executor: Executor) -> None:
+def test_answer_with_other_points_is_rejected(executor: Executor) -> None:
     asked = request(SWEPT)
     other = encode_response(executor.respond(request({"theta": [0.1, 0.2], "times": 1})), asked)
     with pytest.raises(ValueError, match="2 results of 3 points"):

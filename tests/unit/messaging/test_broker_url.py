@@ -1,4 +1,4 @@
-"""The broker's URL as it is used, and as it is refused."""
+"""The broker's URL as it is used, and as it is rejected."""
 
 import traceback
 from pathlib import Path
@@ -31,9 +31,9 @@ def test_vhost_is_preserved() -> None:
     ["", "broker", "redis://user:hidden@broker/", "amqp://user:hidden@", "amqp://user:hidden@broker:port/", "amqp://"],
 )
 def test_other_urls_are_rejected_without_repeating_them(url: str) -> None:
-    with pytest.raises(ConfigurationInvalid) as refusal:
+    with pytest.raises(ConfigurationInvalid) as rejection:
         broker_url(url, name="x", heartbeat_seconds=10)
-    assert "hidden" not in "".join(traceback.format_exception(refusal.value))
+    assert "hidden" not in "".join(traceback.format_exception(rejection.value))
 
 
 @pytest.mark.parametrize("name", ["cafile", "certfile"])
@@ -44,9 +44,9 @@ def test_certificates_that_cannot_be_used_are_rejected_at_the_start(
     path = tmp_path / "hidden.pem"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ConfigurationInvalid, match="cafile, certfile and keyfile") as refusal:
+    with pytest.raises(ConfigurationInvalid, match="cafile, certfile and keyfile") as rejection:
         broker_url(f"amqps://broker/?{name}={path}", name="x", heartbeat_seconds=10)
-    assert "hidden" not in "".join(traceback.format_exception(refusal.value))
+    assert "hidden" not in "".join(traceback.format_exception(rejection.value))
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from ketline.messaging.memory import MemoryQueue
 from tests.brokers import new_dispatch
 
 
-async def test_full_queue_refuses_a_message_at_once_and_the_other_queues_do_not() -> None:
+async def test_full_queue_rejects_a_message_at_once_and_the_other_queues_do_not() -> None:
     queue = MemoryQueue(capacity=1)
-    first, refused = new_dispatch(), new_dispatch()
+    first, rejected = new_dispatch(), new_dispatch()
     await queue.publish(first)
-    with pytest.raises(QueueFull, match=str(refused.task_id)):
-        await queue.publish(refused)
-    other = replace(refused, queue=CONVERSIONS)
+    with pytest.raises(QueueFull, match=str(rejected.task_id)):
+        await queue.publish(rejected)
+    other = replace(rejected, queue=CONVERSIONS)
     await queue.publish(other)
     assert (await queue.depth(), await queue.depth(CONVERSIONS)) == (1, 1)
     async with queue.open_slot() as slot, queue.open_slot(CONVERSIONS) as conversions:

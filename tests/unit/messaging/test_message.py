@@ -105,9 +105,9 @@ def test_deeply_nested_message_is_rejected() -> None:
 
 
 def test_rejection_does_not_quote_the_message() -> None:
-    with pytest.raises(MessageInvalid) as refusal:
+    with pytest.raises(MessageInvalid) as rejection:
         decode(json.dumps({"task_id": "OPENQASM 3;"}).encode())
-    assert "OPENQASM" not in str(refusal.value)
+    assert "OPENQASM" not in str(rejection.value)
 
 
 @pytest.mark.parametrize(("given_id", "carried"), [("plain", "plain"), ("x" * 300, None), ("ü", None)])

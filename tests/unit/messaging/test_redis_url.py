@@ -1,4 +1,4 @@
-"""The URL of Redis as it is used, and as it is refused; and timing that follows the lease."""
+"""The URL of Redis as it is used, and as it is rejected; and timing that follows the lease."""
 
 import traceback
 
@@ -44,9 +44,9 @@ def test_messages_name_host_and_port(url: str) -> None:
     ],
 )
 def test_other_urls_are_rejected_without_repeating_them(url: str) -> None:
-    with pytest.raises(ConfigurationInvalid) as refusal:
+    with pytest.raises(ConfigurationInvalid) as rejection:
         RedisAddress(url)
-    assert "hidden" not in "".join(traceback.format_exception(refusal.value))
+    assert "hidden" not in "".join(traceback.format_exception(rejection.value))
 
 
 @pytest.mark.parametrize("lease_seconds", [0.1, 1.0, 12.0, 600.0])

@@ -38,6 +38,6 @@ def test_matrices_on_many_wires_are_not() -> None:
     assert sentence_of(qml.Hermitian(np.eye(32), range(5))) is None
 
 
-def test_complex_coefficients_are_refused() -> None:
+def test_complex_coefficients_are_rejected() -> None:
     with pytest.raises(DeviceError, match="not Hermitian"):
         coefficients_of(sentence_of(qml.X(0) @ qml.Y(0)), [0])

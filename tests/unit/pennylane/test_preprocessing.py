@@ -1,4 +1,4 @@
-"""Prepared circuits have gates whose angles the program has, and the same unitary, or are refused."""
+"""Prepared circuits have gates whose angles the program has, and the same unitary, or are rejected."""
 
 from typing import Any
 
@@ -84,6 +84,6 @@ def test_states_are_prepared_by_gates() -> None:
     ],
     ids=str,
 )
-def test_what_is_not_supported_is_refused(tape: QuantumScript, error: type[Exception], message: str) -> None:
+def test_what_is_not_supported_is_rejected(tape: QuantumScript, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         prepared(tape)

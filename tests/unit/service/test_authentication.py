@@ -45,7 +45,7 @@ async def token(store: FakeKeyStore) -> str:
     return (await keys.create(project=DEFAULT_PROJECT, role=Role.READER, owner=Owner("ada"), actor=TESTER)).text
 
 
-async def test_revoked_key_is_refused_within_two_seconds(
+async def test_revoked_key_is_rejected_within_two_seconds(
     authenticate: Authenticate, store: FakeKeyStore, clock: ManualClock, token: str
 ) -> None:
     principal = await authenticate(token)
@@ -91,7 +91,7 @@ async def test_number_of_remembered_tokens_is_bounded(
 
 
 @pytest.mark.parametrize("token", ["", "x", "ktl_", "ktl_x_y", "ktl_" + "0" * 100_000, "ey.J.w", "\udcff"])
-async def test_what_is_no_key_is_refused(authenticate: Authenticate, store: FakeKeyStore, token: str) -> None:
+async def test_what_is_no_key_is_rejected(authenticate: Authenticate, store: FakeKeyStore, token: str) -> None:
     with pytest.raises(CredentialsInvalid):
         await authenticate(token)
     assert store.searches == 0
@@ -107,7 +107,7 @@ async def test_nothing_is_looked_at_without_authentication(store: FakeKeyStore, 
     assert await authenticate(None) is await authenticate("nonsense") is ANYONE
 
 
-async def test_database_that_is_away_is_not_taken_for_a_refusal(
+async def test_database_that_is_away_is_not_taken_for_a_rejection(
     authenticate: Authenticate, store: FakeKeyStore, clock: ManualClock, token: str
 ) -> None:
     await authenticate(token)

@@ -103,7 +103,7 @@ def test_who_has_one_limit(clock: SetClock, one: str | None, other: str | None, 
     assert _fails(failed, other) is not same
 
 
-def test_without_a_limit_nothing_is_refused(clock: SetClock) -> None:
+def test_without_a_limit_nothing_is_rejected(clock: SetClock) -> None:
     failed = FailedSignIns((), clock)
     assert all(_fails(failed) for _ in range(1000))
 

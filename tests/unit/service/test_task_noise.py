@@ -134,10 +134,10 @@ async def test_model_is_stored_again_after_a_while(contents: FakeDeviceContents)
     assert contents.calls == ["keep", "keep"]
 
 
-async def test_model_of_a_refused_submission_is_not_stored(contents: FakeDeviceContents) -> None:
+async def test_model_of_a_rejected_submission_is_not_stored(contents: FakeDeviceContents) -> None:
     """A project that has used its quotas up could fill the disk otherwise: no task has these models."""
     repository = FakeTaskRepository()
-    repository.refusal = QuotaExceeded("no", quota=Quota.WAITING, scope=Scope.PROJECT, used=2, limit=1)
+    repository.rejection = QuotaExceeded("no", quota=Quota.WAITING, scope=Scope.PROJECT, used=2, limit=1)
     quotas = ProjectQuotas(project={Quota.WAITING: 1})
     limited = KnownQuotas(FakeProjectStore(), Clock(), defaults=quotas)
     submit = replace(submitting(repository, contents), quotas=limited)
@@ -146,7 +146,7 @@ async def test_model_of_a_refused_submission_is_not_stored(contents: FakeDeviceC
     with pytest.raises(QuotaExceeded):
         await submit.all([submission(None), submission(LARGE)])
     assert contents.calls == []
-    repository.refusal = None
+    repository.rejection = None
     await submit(submission(LARGE))
     assert contents.calls == ["keep"]
 

@@ -43,7 +43,7 @@ async def test_report_and_entry_say_what_was_freed() -> None:
     assert entry.record.notes == "3 tasks deleted, 4096 bytes before, 2048 after"
 
 
-async def test_second_vacuum_is_refused_and_the_first_outlasts_its_caller() -> None:
+async def test_second_vacuum_is_rejected_and_the_first_outlasts_its_caller() -> None:
     storage, audit = SlowStorage(), FakeAuditLog()
     vacuum = vacuum_of(storage, audit)
     caller = asyncio.create_task(vacuum(TESTER))

@@ -95,8 +95,8 @@ async def test_variable_that_turns_traces_off_is_named(
             pass
 
 
-async def test_endpoint_that_is_no_url_is_refused_without_its_text() -> None:
-    with pytest.raises(TracingOff) as refused:
+async def test_endpoint_that_is_no_url_is_rejected_without_its_text() -> None:
+    with pytest.raises(TracingOff) as rejected:
         async with open_exporter("user:hunter2@host:4317", {}):
             pass
-    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in str(rejected.value)

@@ -34,7 +34,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{/* What all pods have in common; the argument is a list of the root and the annotations. */}}
 {{- define "ketline.pod" -}}
 {{- $root := index . 0 -}}
-# Without this, the address of a Service named ketline would be a variable KETLINE_PORT, which is refused.
+# Without this, the address of a Service named ketline would be a variable KETLINE_PORT, which is rejected.
 enableServiceLinks: false
 automountServiceAccountToken: false
 {{- with $root.Values.serviceAccount.name }}

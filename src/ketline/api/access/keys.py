@@ -95,7 +95,7 @@ async def rotate_key(key_id: KeyId, request: Request, response: Response) -> New
     responses=problem_responses("key_unknown", "invalid_request", "database_unavailable"),
 )
 async def revoke_key(key_id: KeyId, request: Request) -> KeyView:
-    """End an API key: every process of the service refuses it within two seconds. It stays in the list."""
+    """End an API key: every process of the service rejects it within two seconds. It stays in the list."""
     try:
         return KeyView.model_validate(_fields(await services_of(request).keys.revoke(key_id, actor_of(request))))
     except KeyUnknown as error:

@@ -36,7 +36,7 @@ async def _move_session(request: Request, response: Response, chosen: Principal)
     """Replace the session by one in the chosen project, which ends when it would have ended.
 
     With a new token the choice counts at once in every process, and a form that was opened in the former project
-    is refused rather than sent to this one.
+    is rejected rather than sent to this one.
     """
     services, session = services_of(request), request.scope[SESSION_KEY]
     try:

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from ketline.api.pages.sign_in import (
     form_response,
     local_path,
-    refuse_sign_in,
+    reject_sign_in,
     require_sign_in,
     services_of_all,
     start_session,
@@ -18,7 +18,7 @@ from ketline.api.requests.credentials import delete_cookie, set_cookie
 from ketline.api.responses.errors import HTTPProblem
 from ketline.domain.errors import CredentialsInvalid
 from ketline.ports.access.access import ProviderSignIn, SignInAttempt
-from ketline.service.access.refusals import SignInMethod
+from ketline.service.access.rejected_sign_ins import SignInMethod
 
 router = APIRouter(prefix="/ui/sign-in", include_in_schema=False)
 
@@ -47,14 +47,14 @@ async def come_back(request: Request) -> Response:
     parts = request.cookies.get(ATTEMPT_COOKIE, "").split(".")
     state, code = request.query_params.get("state", ""), request.query_params.get("code", "")
     if len(parts) != _PARTS or not compare_digest(state.encode(), parts[0].encode()):
-        return await _refused(request, "/", "This sign-in is not the one that was begun here: try again.")
+        return await _rejected(request, "/", "This sign-in is not the one that was begun here: try again.")
     attempt, wanted = SignInAttempt(*parts[:3]), local_path(unquote(parts[3]))
     try:
         if not code:
             raise CredentialsInvalid("The provider sent no code.")
         principal = await provider.finish(code, attempt)
     except CredentialsInvalid:
-        response = await _refused(
+        response = await _rejected(
             request, wanted, "The identity provider did not sign you in, or you have no rights in any project."
         )
     else:
@@ -63,8 +63,8 @@ async def come_back(request: Request) -> Response:
     return response
 
 
-async def _refused(request: Request, wanted: str, trouble: str) -> Response:
-    await refuse_sign_in(request, SignInMethod.PROVIDER)
+async def _rejected(request: Request, wanted: str, trouble: str) -> Response:
+    await reject_sign_in(request, SignInMethod.PROVIDER)
     return form_response(request, wanted, trouble)
 
 

@@ -24,7 +24,7 @@ from ketline.api.services import SESSION_KEY, actor_of, origin_of
 from ketline.domain.access.principals import Principal
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing, ServiceUnavailable
 from ketline.service.access.keys import PREFIX, is_key
-from ketline.service.access.refusals import SignInMethod
+from ketline.service.access.rejected_sign_ins import SignInMethod
 from ketline.service.services import Services
 
 router = APIRouter(prefix="/ui", include_in_schema=False)
@@ -62,7 +62,7 @@ async def sign_in(request: Request) -> Response:
     await require_sign_in(request, SignInMethod.API_KEY, key)
     principal = await _principal_of_key(services, key)
     if principal is None:
-        await refuse_sign_in(request, SignInMethod.API_KEY)
+        await reject_sign_in(request, SignInMethod.API_KEY)
         return form_response(request, wanted, "This key is not valid: it is unknown, revoked or expired.")
     return await start_session(request, services, principal, f"..{wanted}")
 
@@ -81,7 +81,7 @@ async def sign_out(request: Request) -> Response:
 
 
 async def require_sign_in(request: Request, method: SignInMethod, key: str | None = None) -> None:
-    """Refuse and record a sign-in from an address that has failed too often.
+    """Reject and record a sign-in from an address that has failed too often.
 
     Raises:
         HTTPProblem: it has.
@@ -90,15 +90,15 @@ async def require_sign_in(request: Request, method: SignInMethod, key: str | Non
     try:
         require_attempt(request, services, key)
     except HTTPProblem:
-        await services.refused_sign_ins(origin_of(request), method)
+        await services.rejected_sign_ins(origin_of(request), method)
         raise
 
 
-async def refuse_sign_in(request: Request, method: SignInMethod) -> None:
+async def reject_sign_in(request: Request, method: SignInMethod) -> None:
     """Count and record a sign-in that failed."""
     services = services_of_all(request)
     count_failure(request, services)
-    await services.refused_sign_ins(origin_of(request), method)
+    await services.rejected_sign_ins(origin_of(request), method)
 
 
 async def start_session(request: Request, services: Services, principal: Principal, address: str) -> Response:

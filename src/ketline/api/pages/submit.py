@@ -18,7 +18,7 @@ from ketline.api.pages.forms import (
 from ketline.api.pages.preview import preview
 from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import KINDS, PROBLEM_KEY, HTTPProblem
-from ketline.api.services import REFUSED_FORM_KEY, options_of, services_of
+from ketline.api.services import REJECTED_FORM_KEY, options_of, services_of
 from ketline.api.tasks.stored import not_found
 from ketline.api.tasks.submission import known_spec, submission_of
 from ketline.domain.circuits.program_format import ProgramFormat, QirProfile, Target
@@ -31,7 +31,7 @@ from ketline.web.examples import example, examples
 
 router = APIRouter(include_in_schema=False)
 
-_REFUSED = (
+_REJECTED = (
     "The task was not submitted: this form was opened before you last signed in or chose a project. "
     "See above who you are now, and submit it again."
 )
@@ -73,10 +73,10 @@ async def check(request: Request) -> Response:
 async def submit(request: Request) -> Response:
     """Submit the task and show its page; a rejected form is shown again with the reason."""
     fields = fields_of(await read_form(request))
-    refused: HTTPProblem | None = request.scope.get(REFUSED_FORM_KEY)
-    if refused is not None:
-        request.scope[PROBLEM_KEY] = refused.kind.code
-        return await _form(request, fields, status=refused.kind.status, errors={"": _REFUSED})
+    rejected: HTTPProblem | None = request.scope.get(REJECTED_FORM_KEY)
+    if rejected is not None:
+        request.scope[PROBLEM_KEY] = rejected.kind.code
+        return await _form(request, fields, status=rejected.kind.status, errors={"": _REJECTED})
     try:
         spec = await known_spec(request, request_of(fields, options_of(request)))
         accepted = await services_of(request).submit(submission_of(request, spec))

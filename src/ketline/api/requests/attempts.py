@@ -16,7 +16,7 @@ _POLICY = "failed-sign-ins"
 
 
 def require_attempt(request: Request, services: Services, token: str | None = None) -> None:
-    """Refuse to verify credentials from an address that has sent too many that are not valid.
+    """Reject a request from an address that has sent too many invalid credentials, before its own are verified.
 
     Raises:
         HTTPProblem: it has.

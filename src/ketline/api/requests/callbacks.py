@@ -15,6 +15,6 @@ def require_permitted_callback(url: str | None, options: ApiOptions, path: tuple
     """
     if url is None:
         return
-    if (refusal := options.callbacks.refusal(parse_callback(url))) is not None:
-        text = f"is not permitted: {refusal}"
+    if (rejection := options.callbacks.rejection(parse_callback(url))) is not None:
+        text = f"is not permitted: {rejection}"
         raise invalid_request([{"type": "callback", "loc": ("body", *path, "callback"), "msg": text}])

@@ -47,7 +47,7 @@ class ProblemKind:
 
 
 # Domain errors that reach HTTP have a row with the same code.
-# Refusals for credentials or role, which have a metric of their own.
+# Rejections for credentials or role, which have a metric of their own.
 AUTHENTICATION_PROBLEMS = frozenset(
     {"credentials_missing", "credentials_invalid", "role_insufficient", "too_many_failed_sign_ins"}
 )
@@ -196,7 +196,7 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind(
             "python_source_refused",
             422,
-            "Python source refused",
+            "Python source rejected",
             "Python source is never executed: write the circuit as OpenQASM, and send that text.",
         ),
         ProblemKind(

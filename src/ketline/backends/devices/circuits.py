@@ -185,7 +185,7 @@ def _inlined(circuit: QuantumCircuit) -> QuantumCircuit:
 
 
 def _check_condition(operation: ControlFlowOp) -> None:
-    """Refuse conditions that simulators evaluate wrongly.
+    """Reject conditions that simulators evaluate wrongly.
 
     Source: qiskit-aer 0.18 inverts casts of registers to Bool, and compares 32 bits of a register only.
     """

@@ -185,7 +185,7 @@ def rotate_key(
 
 
 def revoke_key(key: KeyId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """End a key: every process of the service refuses it within two seconds."""
+    """End a key: every process of the service rejects it within two seconds."""
     from ketline.cli.show import show_json
 
     async def revoke(administration: "Administration") -> ApiKey:

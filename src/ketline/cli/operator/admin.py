@@ -196,7 +196,7 @@ def _for_each(
 
     named = [] if callable(tasks) else [TaskId(read_id(text)) for text in tasks]
     done: list[tuple[UUID, str]] = []
-    refused: list[str] = []
+    rejected: list[str] = []
 
     async def run(administration: "Administration") -> None:
         for task_id in dict.fromkeys(await tasks(administration) if callable(tasks) else named):
@@ -207,7 +207,7 @@ def _for_each(
             except KetlineError as error:
                 # Of tasks that were found and not named, those are left out that have changed since.
                 if not callable(tasks):
-                    refused.append(str(error))
+                    rejected.append(str(error))
 
     try:
         _on_service(run, data_dir)
@@ -216,11 +216,11 @@ def _for_each(
             show_json([{"task_id": str(task_id), column: what} for task_id, what in done])
         else:
             show_rows(("task", column), [(str(task_id), what) for task_id, what in done])
-    if refused:
-        _refuse(refused)
+    if rejected:
+        _reject(rejected)
 
 
-def _refuse(messages: Sequence[str]) -> NoReturn:
+def _reject(messages: Sequence[str]) -> NoReturn:
     fail("\nketline: ".join(messages), TASK_FAILED)
 
 

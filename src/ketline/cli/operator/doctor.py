@@ -32,7 +32,7 @@ def doctor(
     """
     with require_server_libraries("ketline doctor"):
         from ketline.cli.server.tls import tls_context
-        from ketline.config import load_settings, read_older_variables, refuse_open_service
+        from ketline.config import load_settings, read_older_variables, reject_open_service
 
     # Findings already say what libraries would log about servers that do not respond.
     logging.disable()
@@ -43,7 +43,7 @@ def doctor(
         embedded = data_dir is not None or "database_url" not in settings.model_fields_set
         older = read_older_variables(embedded=embedded).unused
         findings += [warning("settings", f"{name} is set and not used", reason) for name, reason in older.items()]
-        refuse_open_service(settings)
+        reject_open_service(settings)
         tls_context(settings)
         findings.append(ok("settings", _mode(settings, embedded=embedded)))
         findings += _checked(settings, timeout, embedded=embedded)

@@ -134,9 +134,9 @@ def _configured_server(*, embedded: bool = False, **overrides: Any) -> "Settings
 
 def _configured_api(*, embedded: bool = False, **overrides: Any) -> "Settings":
     """Do as `configured` for a process that serves requests, unless it would serve those of strangers by mistake."""
-    from ketline.config import load_settings, refuse_open_service
+    from ketline.config import load_settings, reject_open_service
 
-    refuse_open_service(load_settings(**{name: value for name, value in overrides.items() if value is not None}))
+    reject_open_service(load_settings(**{name: value for name, value in overrides.items() if value is not None}))
     return _configured_server(embedded=embedded, **overrides)
 
 

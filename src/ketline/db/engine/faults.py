@@ -52,7 +52,7 @@ _SQLITE_CODES: Mapping[int, type[DatabaseUnavailable]] = {
 # Without the server's own message, which may name users, hosts and files.
 _MESSAGES: Mapping[type[DatabaseUnavailable], str] = {
     DatabaseUnavailable: "The database does not respond; try again in a few seconds.",
-    DatabaseAccessDenied: "The database refuses the login, or a permission is missing: check the user, the password, "
+    DatabaseAccessDenied: "The database rejects the login, or a permission is missing: check the user, the password, "
     "the name of the database and the grants behind DATABASE_URL.",
     DatabaseReadOnly: "The database takes no writes: it is a standby, or was set to read-only.",
     DatabaseFull: "The database's disk is full.",

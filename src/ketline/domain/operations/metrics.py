@@ -136,7 +136,7 @@ REQUEST_DURATION = Histogram(
 )
 PROBLEMS = Counter("ketline_http_problems_total", "Responses that are a problem, by its code.", ("code",))
 AUTHENTICATION_REFUSALS = Counter(
-    "ketline_authentication_refusals_total", "Requests and sign-ins refused for their credentials or role.", ("code",)
+    "ketline_authentication_refusals_total", "Requests and sign-ins rejected for their credentials or role.", ("code",)
 )
 QUOTA_REFUSALS = Counter(
     "ketline_quota_refusals_total", "Submissions and changes that a quota did not permit.", ("quota", "quota_of")

@@ -19,7 +19,7 @@ _URL_CHARACTERS = re.compile(r"[!$-;=?-Z\[\]_a-z~]+")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9.])?")
 # Not public, or only for the machines of one cloud, although some versions of `ipaddress` take them for public.
 # Source: RFC 6890; Microsoft, "What is IP address 168.63.129.16?"
-_REFUSED = tuple(map(IPv4Network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")))
+_REJECTED = tuple(map(IPv4Network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")))
 # Source: RFC 4291 (global unicast), and RFC 6052 (IPv4 addresses behind a NAT64, which are in the last 32 bits).
 _GLOBAL_UNICAST, _NAT64 = IPv6Network("2000::/3"), IPv6Network("64:ff9b::/96")
 
@@ -69,23 +69,23 @@ class CallbackRule:
 
     allowed: Sequence[Network] = ()
 
-    def refusal(self, url: CallbackUrl) -> str | None:
+    def rejection(self, url: CallbackUrl) -> str | None:
         """Why a URL can never be called, whatever its host name resolves to; None if it may be."""
         literal = _literal(url.host)
         if literal is not None:
-            return self.refusal_of(literal, url)
-        return None if self.allowed else _refusal_of_public(url)
+            return self.rejection_of(literal, url)
+        return None if self.allowed else _rejection_of_public(url)
 
-    def refusal_of(self, address: Address, url: CallbackUrl) -> str | None:
+    def rejection_of(self, address: Address, url: CallbackUrl) -> str | None:
         """Why an address that the host of a URL resolves to must not be connected to; None if it may be."""
         if any(address in network for network in self.allowed):  # guard: callback.allowed
             return None
         if not _is_public(address):  # guard: callback.public
             return "its host has no public address"
-        return _refusal_of_public(url)
+        return _rejection_of_public(url)
 
 
-def _refusal_of_public(url: CallbackUrl) -> str | None:
+def _rejection_of_public(url: CallbackUrl) -> str | None:
     if url.scheme != HTTPS:
         return "it must be an https:// URL"
     if url.port != _DEFAULT_PORTS[HTTPS] and url.port < FIRST_UNPRIVILEGED_PORT:
@@ -99,8 +99,8 @@ def _is_public(address: Address) -> bool:
         is_global = address in _GLOBAL_UNICAST and address.is_global
         return all(map(_is_public, embedded)) and (is_global or bool(embedded))
     # `is_global` alone is true of multicast addresses.
-    refused = address.is_multicast or any(address in network for network in _REFUSED)
-    return address.is_global and not refused
+    rejected = address.is_multicast or any(address in network for network in _REJECTED)
+    return address.is_global and not rejected
 
 
 def _embedded(address: IPv6Address) -> Sequence[IPv4Address]:

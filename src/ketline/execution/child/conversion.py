@@ -23,7 +23,7 @@ def convert_program(spec: TaskSpec, limits: ExecutionLimits) -> RunResult:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot be read, or not be converted.
         QubitQuotaExceeded: it declares more qubits than the quota of the task.
     """
-    assert spec.target is not None  # requests without one are refused
+    assert spec.target is not None  # requests without one are rejected
     started = time.perf_counter()
     program = read_as_written(spec.circuit, limits, first_point(spec.inputs), spec.options.format)
     read = time.perf_counter()

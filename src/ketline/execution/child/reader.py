@@ -10,7 +10,7 @@ from ketline.domain.tasks.sweep import first_point, number_of_points
 from ketline.execution.circuit.observables.aer_instructions import support_of
 from ketline.execution.circuit.passes import ancillas
 from ketline.execution.frontend import scanner
-from ketline.execution.frontend.openqasm2 import refuse_inputs
+from ketline.execution.frontend.openqasm2 import reject_inputs
 from ketline.execution.frontend.program import Observed, Program, load_program, program_reader, with_inputs
 from ketline.execution.frontend.sloped_programs import SlopedReader, sloped_reader
 from ketline.execution.limits import ExecutionLimits
@@ -76,7 +76,7 @@ class ProgramReader:
         if request.spec.options.format is ProgramFormat.QPY:
             return partial(with_inputs, self._load_qpy(request, observed))
         if request.spec.options.format is ProgramFormat.OPENQASM2:
-            refuse_inputs(request.spec.inputs)
+            reject_inputs(request.spec.inputs)
         return program_reader(request.spec.circuit, self._limits, observed, noisy=is_noisy(request))
 
     def sloped(self, request: Request) -> SlopedReader:

@@ -68,7 +68,7 @@ class _Writer:
         self._qubit_registers = dict(zip(spans(program.qubit_registers), self._qubit_names, strict=True))
 
     def output(self) -> ConversionOutput:
-        self._refuse_computed_bits()
+        self._reject_computed_bits()
         self._text.line("OPENQASM 2.0;")
         self._text.line('include "qelib1.inc";')
         for register, name in zip(self._program.qubit_registers, self._qubit_names, strict=True):
@@ -80,16 +80,16 @@ class _Writer:
                 for line in self._lines(statement):
                     self._text.line(line)
             except _Inexpressible as error:
-                raise _refused(str(error), self._program, number) from error
+                raise _rejected(str(error), self._program, number) from error
         return ConversionOutput(content=self._text.text(), warnings=self._names.warnings)
 
-    def _refuse_computed_bits(self) -> None:
+    def _reject_computed_bits(self) -> None:
         scratch = self._layout.scratch
         if scratch:
             first = min(self._layout.first_use[bit] for bit in scratch)
-            raise _refused("it has no variables besides the registers that are counted", self._program, first)
+            raise _rejected("it has no variables besides the registers that are counted", self._program, first)
         for number, _ in self._layout.final:
-            raise _refused(
+            raise _rejected(
                 f"it has no assignments, and '{self._output_bits[number]}' is assigned a value", self._program
             )
 
@@ -190,7 +190,7 @@ def _number(angle: float) -> str:
     return text.replace("e", ".0e") if "e" in text and "." not in text else text
 
 
-def _refused(reason: str, program: FlatProgram, statement: int | None = None) -> ProgramUnsupported:
+def _rejected(reason: str, program: FlatProgram, statement: int | None = None) -> ProgramUnsupported:
     place = None if statement is None or statement >= len(program.statements) else program.place(statement)
     line, column = place or (None, None)
     message = f"the program cannot be converted to OpenQASM 2: {reason}; convert it to 'openqasm3'"

@@ -104,7 +104,7 @@ def has_lost_times(circuit: Any) -> bool:
 def _with_readable_delays(circuit: Any) -> Any:
     """The circuit with delays that can be read: files have the number without its unit, which Qiskit takes for `dt`.
 
-    It then refuses parts of one. Whole numbers are in `dt` indeed, as delays in other units have floating-point ones.
+    It then rejects parts of one. Whole numbers are in `dt` indeed, as delays in other units have floating-point ones.
     """
     for number, instruction in enumerate(circuit.data):
         if instruction.name == "delay" and not isinstance(instruction.params[0], (int, expr.Expr)):
@@ -123,7 +123,7 @@ def _with_places(circuit: Any) -> Any:
         OutputsInvalid: one is inside of a branch or a loop.
     """
     if not any(map(_saves, circuit.data)):
-        _refuse_saves_in_blocks(circuit)
+        _reject_saves_in_blocks(circuit)
         return circuit
     result = circuit.copy_empty_like()
     for instruction in circuit.data:
@@ -131,11 +131,11 @@ def _with_places(circuit: Any) -> Any:
             result.append(NamedPlace(instruction.label or instruction.name), [], copy=False)
         else:
             result.append(instruction, copy=False)
-    _refuse_saves_in_blocks(result)
+    _reject_saves_in_blocks(result)
     return result
 
 
-def _refuse_saves_in_blocks(circuit: Any) -> None:
+def _reject_saves_in_blocks(circuit: Any) -> None:
     for instruction in circuit.data:
         if not instruction.is_control_flow():
             continue
@@ -145,7 +145,7 @@ def _refuse_saves_in_blocks(circuit: Any) -> None:
                     f"'{found.name}' is inside of '{instruction.name}': a place must be where every shot passes once, "
                     "outside of branches and loops"
                 )
-            _refuse_saves_in_blocks(block)
+            _reject_saves_in_blocks(block)
 
 
 def _saves(instruction: Any) -> bool:

@@ -115,7 +115,7 @@ def read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) ->
 
 
 def read_openqasm2(text: str, limits: ExecutionLimits, inputs: Values | None) -> ParsedProgram:
-    openqasm2.refuse_inputs(inputs)
+    openqasm2.reject_inputs(inputs)
     circuit, defines_gates = openqasm2.read_circuit(text.removeprefix(BYTE_ORDER_MARK), limits)
     groups = qpy.bit_groups(circuit)
     genuine = openqasm2.is_genuine if defines_gates else None

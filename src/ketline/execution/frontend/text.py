@@ -70,7 +70,7 @@ def check_text(text: str, limits: ExecutionLimits, major_version: str = "3") -> 
             case "open":
                 depth += 1
                 if depth > limits.max_nesting:
-                    _refuse_nesting(text, token.start(), limits)
+                    _reject_nesting(text, token.start(), limits)
             case "close":
                 depth -= 1
             case "version" | "major" | "minor":
@@ -84,7 +84,7 @@ def names_physical_qubits(text: str) -> bool:
     return "$" in text and any(token.lastgroup == "physical" for token in _TOKEN.finditer(text))
 
 
-def _refuse_nesting(text: str, offset: int, limits: ExecutionLimits) -> None:
+def _reject_nesting(text: str, offset: int, limits: ExecutionLimits) -> None:
     line, column = position_of(text, offset)
     raise ProgramUnsupported(f"brackets nest more than {limits.max_nesting} deep", line=line, column=column)
 

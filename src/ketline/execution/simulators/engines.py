@@ -200,4 +200,4 @@ def _failure(result: Any, resources: Resources) -> SimulationFailed | MemoryLimi
     status = " ".join(str(entry.status) for entry in result.results) or str(result.status)
     if "memory" in status.lower():
         return MemoryLimitExceeded(f"the simulation needs more than {resources.memory_bytes >> 20} MiB of memory")
-    return SimulationFailed(f"the simulator refused the circuit: {status[:300]}")
+    return SimulationFailed(f"the simulator rejected the circuit: {status[:300]}")

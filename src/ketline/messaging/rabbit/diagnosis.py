@@ -22,7 +22,7 @@ async def examine_rabbit(
     """The server's product and version, and the facts about these queues and their dead letters.
 
     Raises:
-        QueueUnavailable: it cannot be reached, or refuses the login.
+        QueueUnavailable: it cannot be reached, or rejects the login.
     """
     address = broker_url(url, name="ketline doctor", heartbeat_seconds=10)
     try:

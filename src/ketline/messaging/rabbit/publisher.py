@@ -109,7 +109,7 @@ class RabbitPublisher:
             case PublishError():
                 return f"no queue {self._topology.names.of(queue)}; it is being declared again"
             case DeliveryError():
-                return "the broker refused it"
+                return "the broker rejected it"
             case TimeoutError():
                 return f"no confirmation within {self._publish_timeout_seconds} s"
             case _:

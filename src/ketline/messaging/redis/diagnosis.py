@@ -19,7 +19,7 @@ async def examine_redis(url: str, names: QueueNames, queues: Collection[TaskQueu
     """The server's product and version, and the facts about these queues and their dead letters.
 
     Raises:
-        QueueUnavailable: it cannot be reached, or refuses the login.
+        QueueUnavailable: it cannot be reached, or rejects the login.
     """
     address = RedisAddress(url)
     client: Any = address.client(reply_timeout_seconds=REPLY_SECONDS, retries=0)

@@ -10,7 +10,7 @@ from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
 from ketline.ports.access.access import TokenVerifier
 from ketline.ports.clock import Clock
 
-# A revoked key is refused after at most this time, and a request that uses it then.
+# A revoked key is rejected after at most this time, and a request that uses it then.
 REMEMBERED_SECONDS = 1.0
 MOST_REMEMBERED = 10_000
 LONGEST_TOKEN = 16 * 1024
@@ -46,7 +46,7 @@ class Authenticate:
         return principal
 
     def takes(self, token: str) -> bool:
-        """Whether tokens of this form are verified here; those of other forms are refused."""
+        """Whether tokens of this form are verified here; those of other forms are rejected."""
         return any(verifier.takes(token) for verifier in self.verifiers)
 
     def knows(self, token: str) -> bool:

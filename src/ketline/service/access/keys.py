@@ -81,7 +81,7 @@ class ManageKeys:
         return await self.store.keys(project)
 
     async def revoke(self, key_id: str, actor: Actor) -> ApiKey:
-        """End a key; every process of the service refuses it within two seconds.
+        """End a key; every process of the service rejects it within two seconds.
 
         Raises:
             KeyUnknown: there is no such key.

@@ -58,7 +58,7 @@ class ManageSessions:
         return new
 
     async def end(self, token: str, actor: Actor) -> None:
-        """End a session; every process of the service refuses it within two seconds.
+        """End a session; every process of the service rejects it within two seconds.
 
         Raises:
             DatabaseUnavailable: it is not known to have ended.
@@ -71,7 +71,7 @@ class VerifySession:
     """The `TokenVerifier` of sessions.
 
     `rights` are those of an identity provider's groups as they are set now: a session of a user of these groups ends
-    when they no longer give the project that it is in. Without `keys`, sessions that began with an API key are refused.
+    when they no longer give the project that it is in. Without `keys`, sessions that an API key began are rejected.
     """
 
     store: SessionStore

@@ -87,7 +87,7 @@ class SubmitTask:
         try:
             return await self._submit(submission)
         except QuotaExceeded as error:
-            self._count_refusal(error)
+            self._count_rejection(error)
             raise
 
     async def _submit(self, submission: Submission) -> Accepted:
@@ -121,7 +121,7 @@ class SubmitTask:
         try:
             return await self._submit_all(submissions)
         except QuotaExceeded as error:
-            self._count_refusal(error)
+            self._count_rejection(error)
             raise
 
     async def _submit_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
@@ -151,7 +151,7 @@ class SubmitTask:
         """
         return self._limited(spec, await self.quotas.of(self.project), owner)
 
-    def _count_refusal(self, error: QuotaExceeded) -> None:
+    def _count_rejection(self, error: QuotaExceeded) -> None:
         self.metrics.count(table.QUOTA_REFUSALS, error.quota, error.scope)
 
     async def _store_devices(self, submissions: Sequence[Submission]) -> None:
@@ -164,7 +164,7 @@ class SubmitTask:
         """The submissions with references to their noise, where it is large; what they refer to is stored."""
         referring = [replace(one, spec=self.noise.refer(one.spec)) for one in submissions]
         if limited and not all(self.noise.is_stored(one.spec) for one in referring):
-            # The noise of a refused submission would otherwise be stored for an hour, each time that it is sent.
+            # The noise of a rejected submission would otherwise be stored for an hour, each time that it is sent.
             await self.repository.require_room(submissions)  # guard: submit.room
         await self._store_devices(submissions)
         for one in referring:

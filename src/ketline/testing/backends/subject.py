@@ -137,7 +137,7 @@ class Session:
         check_counts(counts, job)
         return counts
 
-    async def refused(self, call: Callable[[], Awaitable[object]], kind: type[BackendFailed]) -> BackendFailed:
+    async def rejected(self, call: Callable[[], Awaitable[object]], kind: type[BackendFailed]) -> BackendFailed:
         """Return the error of a call that must fail with this kind."""
         with pytest.raises(BackendFailed) as raised:
             await self.retried(call)

@@ -1,4 +1,4 @@
-"""Descriptions, and jobs that a backend accepts or refuses before anything is submitted."""
+"""Descriptions, and jobs that a backend accepts or rejects before anything is submitted."""
 
 import json
 from dataclasses import asdict, replace
@@ -46,10 +46,10 @@ def test_a_job_that_fits_is_accepted(subject: Subject) -> None:
     subject.run(test)
 
 
-def test_an_unreadable_program_is_refused(subject: Subject) -> None:
+def test_an_unreadable_program_is_rejected(subject: Subject) -> None:
     async def test(session: Session) -> None:
         job = replace(await session.job(BELL), program="this is no program")
-        error = await session.refused(lambda: session.adapter.validate(job), BackendRefused)
+        error = await session.rejected(lambda: session.adapter.validate(job), BackendRefused)
         assert str(error), "a reason"
 
     subject.run(test)
@@ -70,19 +70,19 @@ def test_an_unreadable_program_does_not_run(subject: Subject) -> None:
     subject.run(test)
 
 
-def test_a_format_that_it_does_not_take_is_refused(subject: Subject) -> None:
+def test_a_format_that_it_does_not_take_is_rejected(subject: Subject) -> None:
     async def test(session: Session) -> None:
         description = await session.retried(session.adapter.describe)
         job = await session.job(BELL)
         for program_format in set(ProgramFormat) - set(description.formats) - {ProgramFormat.QPY}:
             other = BELL.job(program_format, job.shots)
-            error = await session.refused(partial(session.adapter.validate, other), BackendRefused)
+            error = await session.rejected(partial(session.adapter.validate, other), BackendRefused)
             assert str(error), "a reason"
 
     subject.run(test)
 
 
-def test_too_many_qubits_are_refused(subject: Subject) -> None:
+def test_too_many_qubits_are_rejected(subject: Subject) -> None:
     async def test(session: Session) -> None:
         description = await session.retried(session.adapter.describe)
         if description.num_qubits is None:
@@ -96,19 +96,19 @@ def test_too_many_qubits_are_refused(subject: Subject) -> None:
             measured=[(qubits - 1, 0, 0)],
         )
         job = wide.job(description.formats[0], subject.shots)
-        error = await session.refused(lambda: session.adapter.validate(job), BackendRefused)
+        error = await session.rejected(lambda: session.adapter.validate(job), BackendRefused)
         assert str(description.num_qubits) in str(error), "the reason has the number of qubits"
 
     subject.run(test)
 
 
-def test_too_many_shots_are_refused(subject: Subject) -> None:
+def test_too_many_shots_are_rejected(subject: Subject) -> None:
     async def test(session: Session) -> None:
         description = await session.retried(session.adapter.describe)
         if description.max_shots is None:
             return
         job = await session.job(BELL, shots=description.max_shots + 1)
-        error = await session.refused(lambda: session.adapter.validate(job), BackendRefused)
+        error = await session.rejected(lambda: session.adapter.validate(job), BackendRefused)
         assert str(description.max_shots) in str(error), "the reason has the number of shots"
 
     subject.run(test)

@@ -51,9 +51,9 @@ def test_a_job_that_does_not_exist_is_not_found(subject: Subject) -> None:
     async def test(session: Session) -> None:
         nowhere = RemoteId("00000000-0000-4000-8000-000000000000")
         job = await session.job(BELL)
-        await session.refused(lambda: session.adapter.poll(nowhere), BackendJobNotFound)
-        await session.refused(lambda: session.adapter.result(nowhere, job), BackendJobNotFound)
-        await session.refused(lambda: session.adapter.cancel(nowhere), BackendJobNotFound)
+        await session.rejected(lambda: session.adapter.poll(nowhere), BackendJobNotFound)
+        await session.rejected(lambda: session.adapter.result(nowhere, job), BackendJobNotFound)
+        await session.rejected(lambda: session.adapter.cancel(nowhere), BackendJobNotFound)
 
     subject.run(test)
 
@@ -104,7 +104,7 @@ def test_a_job_can_be_followed_after_the_worker_was_lost(subject: Subject) -> No
         remote_id = await session.submitted(job)
         async with subject.session() as another:
             if local:
-                await another.refused(lambda: another.adapter.poll(remote_id), BackendJobNotFound)
+                await another.rejected(lambda: another.adapter.poll(remote_id), BackendJobNotFound)
                 return
             assert (await another.ended(remote_id)).status is RemoteStatus.DONE
             counts = await another.retried(lambda: another.adapter.result(remote_id, job))

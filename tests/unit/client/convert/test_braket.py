@@ -115,7 +115,7 @@ def test_verbatim_box_and_barrier_run() -> None:
     ],
     ids=["bit flip", "kraus", "expectation", "probability", "parametric power"],
 )
-def test_what_cannot_be_converted_is_refused_by_name(circuit: Any, message: str) -> None:
+def test_what_cannot_be_converted_is_rejected_by_name(circuit: Any, message: str) -> None:
     with pytest.raises(CircuitNotConvertible, match=message):
         from_braket(circuit)
 

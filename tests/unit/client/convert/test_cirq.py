@@ -201,6 +201,6 @@ def test_symbols_become_inputs(value: float) -> None:
         ),
     ],
 )
-def test_what_cannot_be_converted_is_refused_by_name(operations: Any, message: str) -> None:
+def test_what_cannot_be_converted_is_rejected_by_name(operations: Any, message: str) -> None:
     with pytest.raises(CircuitNotConvertible, match=message):
         from_cirq(cirq.Circuit(operations))

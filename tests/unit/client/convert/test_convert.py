@@ -96,18 +96,18 @@ def test_batch_takes_circuits_with_and_without_options() -> None:
     assert all(isinstance(text, str) for text, _ in items)
 
 
-def test_format_other_than_the_circuits_is_refused() -> None:
+def test_format_other_than_the_circuits_is_rejected() -> None:
     with pytest.raises(TypeError, match="leave out the format 'qpy'"):
         as_text(PAIR, {"format": "qpy"})
 
 
 @pytest.mark.parametrize("value", [None, 5, b"OPENQASM 3.0;", PAIR.data], ids=lambda value: type(value).__name__)
-def test_what_is_no_circuit_is_refused(value: Any) -> None:
+def test_what_is_no_circuit_is_rejected(value: Any) -> None:
     with pytest.raises(TypeError, match=r"A program is OpenQASM text, or a circuit of Qiskit.* not "):
         convert(value)
 
 
-def test_circuit_of_another_library_is_refused_by_its_class() -> None:
+def test_circuit_of_another_library_is_rejected_by_its_class() -> None:
     with pytest.raises(TypeError, match="Expected AbstractCircuit of cirq, not QuantumCircuit"):
         from_cirq(PAIR)
 

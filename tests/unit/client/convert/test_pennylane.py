@@ -196,12 +196,12 @@ def test_basis_state_at_the_beginning_is_prepared() -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_converted_is_refused_by_name(operations: Any, measurements: Any, message: str) -> None:
+def test_what_cannot_be_converted_is_rejected_by_name(operations: Any, measurements: Any, message: str) -> None:
     with pytest.raises(CircuitNotConvertible, match=message):
         from_pennylane(QuantumScript(operations, measurements))
 
 
-def test_value_computed_from_measurements_is_refused() -> None:
+def test_value_computed_from_measurements_is_rejected() -> None:
     def body() -> Any:
         return qml.counts(qml.measure(0) + qml.measure(1))
 

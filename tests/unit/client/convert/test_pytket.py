@@ -192,7 +192,7 @@ def test_angles_are_exact() -> None:
     assert f"rx({pi / 2!r}) q[0];" in from_pytket(Circuit(1).Rx(0.5, 0)).text
 
 
-def test_what_cannot_be_converted_is_refused_by_name() -> None:
+def test_what_cannot_be_converted_is_rejected_by_name() -> None:
     circuit = Circuit(1)
     register = circuit.add_c_register("c", 2)
     circuit.X(0, condition=reg_gt(register, 1))

@@ -63,6 +63,6 @@ def test_each_definition_is_a_unitary_gate_of_its_name() -> None:
 @pytest.mark.parametrize(
     ("matrix", "qubits"), [(np.array([[1, 1], [0, 1]]), 1), (np.eye(4), 1), (np.eye(512), 9)], ids=str
 )
-def test_what_is_no_gate_is_refused(matrix: Any, qubits: int) -> None:
+def test_what_is_no_gate_is_rejected(matrix: Any, qubits: int) -> None:
     with pytest.raises(CircuitNotConvertible, match=r"unitary|too large"):
         unitary_calls(matrix, [f"q[{index}]" for index in range(qubits)])

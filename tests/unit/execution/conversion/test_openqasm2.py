@@ -1,4 +1,4 @@
-"""Programs as OpenQASM 2: what is written, what is refused and where, and that it means the same."""
+"""Programs as OpenQASM 2: what is written, what is rejected and where, and that it means the same."""
 
 import pytest
 from qiskit import qasm2
@@ -73,12 +73,12 @@ def test_bit_that_is_overwritten_needs_no_register_of_its_own() -> None:
         ("bit c; c = measure q[0];\nif (c) { c = measure q[0]; x q[0]; }", "and goes on", (4, 1)),
     ],
 )
-def test_what_the_version_lacks_is_refused_with_its_place(
+def test_what_the_version_lacks_is_rejected_with_its_place(
     body: str, reason: str, place: tuple[int, int] | None
 ) -> None:
-    with pytest.raises(ProgramUnsupported, match=reason) as refused:
+    with pytest.raises(ProgramUnsupported, match=reason) as rejected:
         written(f"{HEAD}qubit[2] q; {body}", Target.OPENQASM2)
-    assert (refused.value.line, refused.value.column) == (place or (None, None))
+    assert (rejected.value.line, rejected.value.column) == (place or (None, None))
 
 
 def test_name_that_the_version_does_not_allow_is_changed_with_a_warning() -> None:

@@ -1,4 +1,4 @@
-"""QIR modules: their structure by the specification, what each profile refuses, and their distributions in qirrunner.
+"""QIR modules: their structure by the specification, what each profile rejects, and their distributions in qirrunner.
 
 Counts are compared with a false-alarm rate of at most 1e-9 per comparison, see `tests/reference.py`.
 """
@@ -179,23 +179,23 @@ def test_example_of_the_specification_has_the_same_distribution(simulator: Simul
         ("c = measure q; c[0] = c[0] ^ c[1];", "final value of a bit is computed", (None, None)),
     ],
 )
-def test_what_the_base_profile_lacks_is_refused_with_its_place(
+def test_what_the_base_profile_lacks_is_rejected_with_its_place(
     body: str, reason: str, place: tuple[int | None, int | None]
 ) -> None:
-    with pytest.raises(ProgramUnsupported, match=f"base profile .*{reason}.*use the profile 'adaptive'") as refused:
+    with pytest.raises(ProgramUnsupported, match=f"base profile .*{reason}.*use the profile 'adaptive'") as rejected:
         qir_text(f"{HEAD}qubit[2] q; bit[2] c; {body}", BASE)
-    assert (refused.value.line, refused.value.column) == place
+    assert (rejected.value.line, rejected.value.column) == place
 
 
 def test_place_in_openqasm2_is_that_of_the_statement() -> None:
     head = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\n'
     text = f"{head}h q;\nmeasure q -> c;\n// then\n  if (c==1) x q[0];"
-    with pytest.raises(ProgramUnsupported, match="a branch or a loop") as refused:
+    with pytest.raises(ProgramUnsupported, match="a branch or a loop") as rejected:
         qir_text(text, BASE)
-    assert (refused.value.line, refused.value.column) == (8, 3)
+    assert (rejected.value.line, rejected.value.column) == (8, 3)
 
 
-def test_loop_that_never_ends_is_refused() -> None:
+def test_loop_that_never_ends_is_rejected() -> None:
     circuit = QuantumCircuit(1, 1)
     circuit.x(0)
     with circuit.while_loop(expr.bit_not(circuit.clbits[0])):

@@ -89,7 +89,7 @@ def test_mixed_programs_have_the_same_distribution(simulator: Simulator, block: 
 @pytest.mark.parametrize("target", [Target.OPENQASM3, Target.OPENQASM2, Target.QPY])
 @pytest.mark.parametrize("block", long_after(1, range(3)))
 def test_openqasm2_programs_have_the_same_distribution(simulator: Simulator, block: int, target: Target) -> None:
-    refused = 0
+    rejected = 0
     for number in numbers(block, BLOCK):
         choices = Random(f"conversion/{number}")
         program = make_openqasm2(choices)
@@ -97,7 +97,7 @@ def test_openqasm2_programs_have_the_same_distribution(simulator: Simulator, blo
         try:
             again = written(text, target)
         except ProgramUnsupported:
-            refused += 1  # a register measured under a condition on itself, which is several statements when flat
+            rejected += 1  # a register measured under a condition on itself, which is several statements when flat
             continue
         counts = counts_of(simulator, again, SHOTS)
         expected = {int(outcome): share for outcome, share in distribution(program).items() if share > 1e-9}
@@ -107,4 +107,4 @@ def test_openqasm2_programs_have_the_same_distribution(simulator: Simulator, blo
             {str(outcome): share / sum(expected.values()) for outcome, share in expected.items()},
             SHOTS,
         )
-    assert refused <= (3 if target is Target.OPENQASM2 else 0)
+    assert rejected <= (3 if target is Target.OPENQASM2 else 0)

@@ -1,4 +1,4 @@
-"""Runs of programs on devices: with their errors as AerSimulator has them, with branches and loops, and refused."""
+"""Runs of programs on devices: with their errors as AerSimulator has them, with branches and loops, and rejected."""
 
 import gc
 import random
@@ -400,7 +400,7 @@ def test_comments_name_no_physical_qubits(executor: Executor) -> None:
 
 
 ISLANDS = device_of([(0, 1), (2, 3)], 4, noisy=False)
-REFUSED: dict[str, tuple[Device, str, dict[str, Any], str]] = {
+REJECTED: dict[str, tuple[Device, str, dict[str, Any], str]] = {
     "too wide": (CLEAN, f"{HEAD}qubit[6] q; bit[6] c; c = measure q;", {}, "has 6 qubits, and the device 5"),
     "short layout": (CLEAN, BELL, {"initial_layout": (1,)}, "1 entry for 2 qubits: give one qubit of the device"),
     "long layout": (CLEAN, BELL, {"initial_layout": (1, 2, 3)}, "3 entries for 2 qubits: give one qubit of"),
@@ -432,9 +432,9 @@ REFUSED: dict[str, tuple[Device, str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("level", range(4))
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", REJECTED)
 def test_what_does_not_fit_the_device(executor: Executor, name: str, level: int) -> None:
-    device, program, options, why = REFUSED[name]
+    device, program, options, why = REJECTED[name]
     request = request_on(device, program, optimization_level=level, **options)
     with pytest.raises(DeviceMismatch, match=why) as caught:
         executor.run(request)

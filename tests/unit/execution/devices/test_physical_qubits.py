@@ -72,6 +72,6 @@ def test_exported_circuit_of_the_transpiler_runs_where_it_was_placed(executor: E
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_gate_on_qubits_that_are_not_connected_is_refused(level: int) -> None:
+def test_gate_on_qubits_that_are_not_connected_is_rejected(level: int) -> None:
     with pytest.raises(DeviceMismatch, match="cannot be transpiled without moving the physical qubits that it names"):
         placed(f"{HEAD}bit[1] c; cx $0, $3; c[0] = measure $3;", optimization_level=level)

@@ -153,7 +153,7 @@ def test_text_assigns_to_unmeasured_bits(executor: Executor, method: Method) -> 
         (Method.STATEVECTOR, "'statevector' has the same errors.*'while' loop; write a 'for' loop without 'break'$"),
     ],
 )
-def test_while_loops_with_errors_that_compute_on_bits_are_refused(
+def test_while_loops_with_errors_that_compute_on_bits_are_rejected(
     executor: Executor, method: Method, words: str
 ) -> None:
     circuit = two_coins()

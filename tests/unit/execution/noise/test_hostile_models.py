@@ -1,4 +1,4 @@
-"""Models that are not physical, or too large: each is refused with a sentence, quickly, and nothing is run."""
+"""Models that are not physical, or too large: each is rejected with a sentence, quickly, and nothing is run."""
 
 from collections.abc import Callable
 from time import process_time
@@ -43,7 +43,7 @@ def single(name: str, qubits: Any, *parameters: Any) -> dict[str, Any]:
 
 
 READOUT = {"type": "roerror", "operations": ["measure"], "probabilities": [[0.9, 0.1], [0.2, 0.8]]}
-REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+REJECTED: dict[str, tuple[Callable[[], Any], str]] = {
     "probabilities above 1": (lambda: of(error(probabilities=[0.6, 0.9])), "add up to 1.5"),
     "probabilities below 1": (lambda: of(error(probabilities=[0.1, 0.1])), "add up to 0.2"),
     "a negative probability": (lambda: of(error(probabilities=[-0.1, 1.1])), "not from 0 to 1"),
@@ -109,9 +109,9 @@ def nested(depth: int) -> list[Any]:
     return inner
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_model_is_refused(name: str) -> None:
-    make, words = REFUSED[name]
+@pytest.mark.parametrize("name", REJECTED)
+def test_model_is_rejected(name: str) -> None:
+    make, words = REJECTED[name]
     with pytest.raises(NoiseInvalid, match=words):
         model_of(make())
 
@@ -141,8 +141,8 @@ def test_error_of_one_qubit_on_a_unitary_of_two(
     assert "acts on 1 qubits, and this program has 'unitary' on 2" in outcome.failure.message
 
 
-def test_executor_goes_on_after_refusals(executor: Executor) -> None:
-    for make, _ in REFUSED.values():
+def test_executor_goes_on_after_rejections(executor: Executor) -> None:
+    for make, _ in REJECTED.values():
         options = RunOptions(noise=make(), seed=1)
         response = executor.respond(Request(TaskSpec(circuit=PROGRAM, shots=10, options=options)))
         assert isinstance(response.outcome, NoiseInvalid)

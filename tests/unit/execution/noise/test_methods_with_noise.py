@@ -100,14 +100,14 @@ def test_requested_method_is_used(executor: Executor, method: Method) -> None:
         (ladder(3, "t q[0]; "), DEPOLARIZING, Method.STABILIZER, "has no 't'"),
     ],
 )
-def test_method_without_such_gates_or_errors_is_refused(
+def test_method_without_such_gates_or_errors_is_rejected(
     executor: Executor, program: str, noise: Any, method: Method, words: str
 ) -> None:
     with pytest.raises(ProgramUnsupported, match=words):
         run(executor, program, noise, method)
 
 
-def test_what_does_not_fit_is_refused_before_it_runs(executor: Executor) -> None:
+def test_what_does_not_fit_is_rejected_before_it_runs(executor: Executor) -> None:
     with pytest.raises(ProgramTooLarge, match="40 qubits"):
         run(executor, ladder(40, "t q[0]; "), DEPOLARIZING)
     with pytest.raises(ProgramTooLarge, match="density matrix"):
@@ -210,9 +210,9 @@ def test_validation_estimates(executor: Executor) -> None:
     assert (few.method, many.method) == (Method.STATEVECTOR, Method.DENSITY_MATRIX)
     assert (few.memory_bytes, many.memory_bytes) == (16 << 10, 16 << 20)
     assert 0 < (few.estimated_seconds or 0) < (many.estimated_seconds or 0)
-    refused = executor.inspect(request(ladder(3), DEPOLARIZING, Method.MATRIX_PRODUCT_STATE, command=Command.INSPECT))
-    assert refused.failure is not None
-    assert refused.failure.code == "unsupported"
+    rejected = executor.inspect(request(ladder(3), DEPOLARIZING, Method.MATRIX_PRODUCT_STATE, command=Command.INSPECT))
+    assert rejected.failure is not None
+    assert rejected.failure.code == "unsupported"
 
 
 def test_models_are_kept_by_content_and_bounded() -> None:

@@ -127,7 +127,7 @@ def test_each_iteration_has_errors_of_its_own(executor: Executor, method: Method
         (14, Method.AUTOMATIC, "'while' loop with errors needs a density matrix.*'for' loop"),
     ],
 )
-def test_trajectories_of_while_loops_are_refused(
+def test_trajectories_of_while_loops_are_rejected(
     executor: Executor, qubits: int, method: Method, words: str, command: Command
 ) -> None:
     outcome: Any = executor.respond(task(repeating(qubits), flip("id", 0.5), method, 100, command)).outcome

@@ -12,7 +12,7 @@ from typing import Any, Never
 
 from ketline.domain.errors import GradientInvalid, ProgramInvalid
 
-_REFUSED = (
+_REJECTED = (
     "the gradient cannot follow an input through a comparison, a rounding or a cast to a type other than 'float' and "
     "'angle': name the other inputs in 'gradient', or leave this out"
 )
@@ -84,18 +84,18 @@ class Dual:
             raise GradientInvalid("the gradient cannot follow an input in the divisor of '%' or 'mod'")
         return Dual(self.value % other, self.slopes)
 
-    def _refuse(self, *_: object) -> Never:
-        raise GradientInvalid(_REFUSED)
+    def _reject(self, *_: object) -> Never:
+        raise GradientInvalid(_REJECTED)
 
-    __float__ = __int__ = __index__ = __bool__ = __trunc__ = __round__ = __floor__ = __ceil__ = _refuse
-    __lt__ = __le__ = __gt__ = __ge__ = __abs__ = __floordiv__ = __rfloordiv__ = __rmod__ = __divmod__ = _refuse
-    __and__ = __or__ = __xor__ = __invert__ = __lshift__ = __rshift__ = __rand__ = __ror__ = __rxor__ = _refuse
+    __float__ = __int__ = __index__ = __bool__ = __trunc__ = __round__ = __floor__ = __ceil__ = _reject
+    __lt__ = __le__ = __gt__ = __ge__ = __abs__ = __floordiv__ = __rfloordiv__ = __rmod__ = __divmod__ = _reject
+    __and__ = __or__ = __xor__ = __invert__ = __lshift__ = __rshift__ = __rand__ = __ror__ = __rxor__ = _reject
 
     def __eq__(self, other: object) -> bool:
-        self._refuse(other)
+        self._reject(other)
 
     def __ne__(self, other: object) -> bool:
-        self._refuse(other)
+        self._reject(other)
 
     __hash__ = None  # type: ignore[assignment]  # numbers with derivatives are no keys
 

@@ -53,7 +53,7 @@ class _Writer:
         for number, statement in enumerate(self._program.statements):
             reason = self._written(statement)
             if reason:
-                raise self._refused(reason, number)
+                raise self._rejected(reason, number)
         values = [InResult(self._result(value)) for value in self._program.outputs]
         output = self._module.block("output")
         record(self._module, output, self._program.registers, names, values)
@@ -112,7 +112,7 @@ class _Writer:
         if isinstance(held, bool):
             return self._constant(held)
         if not isinstance(held, int):
-            raise self._refused("the final value of a bit is computed from measured bits")
+            raise self._rejected("the final value of a bit is computed from measured bits")
         return held
 
     def _constant(self, value: bool) -> int:
@@ -125,7 +125,7 @@ class _Writer:
             self._constants[value] = self._measure(number)
         return self._constants[value]
 
-    def _refused(self, reason: str, statement: int | None = None) -> ProgramUnsupported:
+    def _rejected(self, reason: str, statement: int | None = None) -> ProgramUnsupported:
         place = None if statement is None else self._program.place(statement)
         line, column = place or (None, None)
         message = f"the base profile of QIR cannot express this: {reason}; use the profile 'adaptive'"

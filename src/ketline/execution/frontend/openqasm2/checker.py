@@ -259,7 +259,7 @@ class _Checker:
 
     def _call(self) -> None:
         name = self._cursor.token
-        self._refuse_assignment()
+        self._reject_assignment()
         takes = self._declared.gate(name, self._defining)
         self._cursor.next()
         parameters = self._parameters(name)
@@ -284,7 +284,7 @@ class _Checker:
         self._cursor.expect(")", "'rx(pi / 2) q[0];'")
         return starts
 
-    def _refuse_assignment(self) -> None:
+    def _reject_assignment(self) -> None:
         """Report `c = measure q;` and `c[0] = measure q[0];`, with the form of OpenQASM 2."""
         indexed = self._cursor.ahead(1).text == "["
         if self._cursor.ahead(4 if indexed else 1).text == "=":

@@ -71,7 +71,7 @@ def place_of_operation(text: str, operation: int, limits: ExecutionLimits) -> Po
     return position_of(text, whole[low].offset) if whole else None
 
 
-def refuse_inputs(inputs: object) -> None:
+def reject_inputs(inputs: object) -> None:
     """Reject values of inputs, which a program of this version cannot declare.
 
     Raises:

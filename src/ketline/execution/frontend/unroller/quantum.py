@@ -148,7 +148,7 @@ class QuantumStatements:
 
     def measure(self, node: Any) -> tuple[Any, ...]:
         """Measure a qubit or register, and return the outcomes, each as a value."""
-        self._refuse_in_gate(node, "measure")
+        self._reject_in_gate(node, "measure")
         operand = self.operand(node.qubit)
         width = lift(lambda chosen: len(chosen) if isinstance(chosen, tuple) else 1, operand)
         if isinstance(width, Measured):
@@ -160,7 +160,7 @@ class QuantumStatements:
         return tuple(atom(position) for position in atoms)
 
     def reset(self, node: Any) -> None:
-        self._refuse_in_gate(node, "reset")
+        self._reject_in_gate(node, "reset")
         for _, (chosen,) in self._cases([], [self.operand(node.qubits)]):
             for qubit in members(chosen):
                 self._writer.reset(qubit)
@@ -274,7 +274,7 @@ class QuantumStatements:
         finally:
             self._in_gate -= 1
 
-    def _refuse_in_gate(self, node: Any, what: str) -> None:
+    def _reject_in_gate(self, node: Any, what: str) -> None:
         if self._in_gate:
             with error_location(node):
                 raise ProgramInvalid(f"'{what}' cannot stand in a gate definition")

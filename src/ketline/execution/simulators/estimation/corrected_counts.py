@@ -132,7 +132,7 @@ def _require_separate(program: Program, shown: Callable[[int], int], images: Map
     """Compare what some measured bits together set with what each sets alone; `images` has that by the bit's mask.
 
     A condition on several bits, as `if (c == 3) { c = 0; }`, shows only where they are 1 together. Of few bits all
-    outcomes are compared; of more none, and programs that may have such a condition are refused.
+    outcomes are compared; of more none, and programs that may have such a condition are rejected.
 
     Raises:
         ProgramUnsupported: they set something else, or may do so.

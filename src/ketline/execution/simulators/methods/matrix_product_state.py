@@ -102,7 +102,7 @@ class MatrixProductState(AerMethod):
         self._taken = taken
 
     def require(self, lowered: Lowered, memory_bytes: int) -> None:
-        """Nothing is refused before it has been tried: bounds on bonds say little."""
+        """Nothing is rejected before it has been tried: bounds on bonds say little."""
 
     def circuit(self, lowered: Lowered, max_operations: int) -> Any:
         circuit = restrict(lowered, self.gates, max_operations).circuit

@@ -1,4 +1,4 @@
-"""Programs that cannot run are refused with the right code, a place and a reason."""
+"""Programs that cannot run are rejected with the right code, a place and a reason."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from ketline.execution.limits import ExecutionLimits
 HEADER = 'OPENQASM 3.0; include "stdgates.inc";\n'
 
 
-def refusal(text: str, limits: ExecutionLimits | None = None) -> ExecutionFailed:
+def rejection(text: str, limits: ExecutionLimits | None = None) -> ExecutionFailed:
     with pytest.raises(ExecutionFailed) as caught:
         load_program(text, limits or ExecutionLimits())
     return caught.value
@@ -126,14 +126,14 @@ MISTAKES: dict[str, tuple[str, int, int, str]] = {
 
 @pytest.mark.parametrize(("body", "line", "column", "reason"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_mistake_is_a_parse_error(body: str, line: int, column: int, reason: str) -> None:
-    error = refusal(HEADER + body)
+    error = rejection(HEADER + body)
     assert isinstance(error, ProgramInvalid), error.code
     assert (error.line, error.column) == (line, column)
     assert reason in error.message
 
 
 def test_missing_input_is_told_by_name_and_type() -> None:
-    error = refusal(HEADER + "qubit q; bit c;\ninput angle[20] t;")
+    error = rejection(HEADER + "qubit q; bit c;\ninput angle[20] t;")
     assert isinstance(error, InputMissing)
     assert (error.line, error.column) == (3, 17)
     assert error.message == (
@@ -185,19 +185,19 @@ LACKING: dict[str, tuple[str, int, str]] = {
 
 @pytest.mark.parametrize(("body", "column", "reason"), LACKING.values(), ids=LACKING.keys())
 def test_missing_feature_is_unsupported_and_named(body: str, column: int, reason: str) -> None:
-    error = refusal(HEADER + body)
+    error = rejection(HEADER + body)
     assert isinstance(error, ProgramUnsupported), error.code
     assert (error.line, error.column) == (2, column)
     assert reason in error.message
 
 
 def test_program_without_measurements_is_told_how_to_measure() -> None:
-    error = refusal(HEADER + "qubit[2] q; bit[2] c; h q;")
+    error = rejection(HEADER + "qubit[2] q; bit[2] c; h q;")
     assert isinstance(error, ProgramUnsupported)
     assert "c = measure q;" in error.message
 
 
-def test_header_that_contradicts_the_format_is_refused() -> None:
+def test_header_that_contradicts_the_format_is_rejected() -> None:
     with pytest.raises(ProgramUnsupported) as caught:
         load_program("// old\nOPENQASM 2.0;\nqreg q[2];", ExecutionLimits(), form=ProgramFormat.OPENQASM3)
     assert caught.value.message == "the header says OpenQASM 2, but 'format' says openqasm3: leave 'format' out"
@@ -205,8 +205,8 @@ def test_header_that_contradicts_the_format_is_refused() -> None:
 
 
 @pytest.mark.parametrize("version", ["4.0", "3.9", "0", "99999999999999999999"])
-def test_unknown_version_is_refused(version: str) -> None:
-    assert isinstance(refusal(f"OPENQASM {version}; qubit q;"), ProgramUnsupported)
+def test_unknown_version_is_rejected(version: str) -> None:
+    assert isinstance(rejection(f"OPENQASM {version}; qubit q;"), ProgramUnsupported)
 
 
 @pytest.mark.parametrize("header", ["", "OPENQASM 3;", "OPENQASM 3.0;", "OPENQASM 3.1;", "// OPENQASM 2.0;\n"])
@@ -216,21 +216,21 @@ def test_known_version_or_none_runs(header: str) -> None:
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/nonexistent", "../stdgates.inc"])
 def test_include_reveals_nothing_about_files(path: str) -> None:
-    assert refusal(f'include "{path}";').message == 'only "stdgates.inc" can be included'
+    assert rejection(f'include "{path}";').message == 'only "stdgates.inc" can be included'
 
 
 def test_hint_names_the_missing_include() -> None:
-    assert "stdgates.inc" in refusal("qubit q; sx q;").message
+    assert "stdgates.inc" in rejection("qubit q; sx q;").message
 
 
 @pytest.mark.parametrize("text", ["", " \n", "// nothing\n", "\x01\x02 hello", "}", "9" * 5000 + ";", "/* open"])
-def test_text_that_is_no_program_is_refused(text: str) -> None:
-    assert isinstance(refusal(text), ProgramInvalid)
+def test_text_that_is_no_program_is_rejected(text: str) -> None:
+    assert isinstance(rejection(text), ProgramInvalid)
 
 
 @pytest.mark.parametrize("character", ["\x00", "\ud800"])
 def test_unstorable_character_has_a_place(character: str) -> None:
-    error = refusal(f"qubit q;\nqubit {character}")
+    error = rejection(f"qubit q;\nqubit {character}")
     assert isinstance(error, ProgramInvalid)
     assert (error.line, error.column) == (2, 7)
 
@@ -248,8 +248,8 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("body", TOO_LARGE.values(), ids=TOO_LARGE.keys())
-def test_too_much_is_refused_before_it_is_made(body: str) -> None:
-    error = refusal(HEADER + body)
+def test_too_much_is_rejected_before_it_is_made(body: str) -> None:
+    error = rejection(HEADER + body)
     assert isinstance(error, ProgramTooLarge)
     assert error.line == 2
 
@@ -272,13 +272,13 @@ UNENDING = {
 
 @pytest.mark.parametrize("body", UNENDING.values(), ids=UNENDING.keys())
 def test_unrolling_ends_at_its_budget(body: str) -> None:
-    error = refusal(HEADER + body, ExecutionLimits(max_operations=2000))
+    error = rejection(HEADER + body, ExecutionLimits(max_operations=2000))
     assert isinstance(error, ProgramTooLarge)
     assert error.line == 2
 
 
-def test_recursion_is_refused() -> None:
-    error = refusal("def f(int n) -> int { return f(n + 1); } int n = f(0);")
+def test_recursion_is_rejected() -> None:
+    error = rejection("def f(int n) -> int { return f(n + 1); } int n = f(0);")
     assert isinstance(error, ProgramUnsupported)
     assert "calls nest more than 64 deep" in error.message
 
@@ -287,7 +287,7 @@ def test_expressions_of_gates_cost_something() -> None:
     body = f"gate g(t) a {{ rx({'t+' * 200}t) a; }} gate outer(t) a {{ g(t) a; }} "
     body += "qubit[100] q; bit c; c = measure q[0]; if (c) { outer(1) q; }"
     load_program(HEADER + body, ExecutionLimits(max_operations=10_000))
-    error = refusal(HEADER + body, ExecutionLimits(max_operations=5_000))
+    error = rejection(HEADER + body, ExecutionLimits(max_operations=5_000))
     assert isinstance(error, ProgramTooLarge)
     assert "parts of expressions" in error.message
 
@@ -295,7 +295,7 @@ def test_expressions_of_gates_cost_something() -> None:
 def test_powers_cost_what_their_matrices_cost() -> None:
     gate = "gate g a, b, c, d, e, f { h a; cx a, b; cx c, d; cx e, f; } qubit[6] q; "
     power = "pow(0.5) @ g q[0], q[1], q[2], q[3], q[4], q[5]; "
-    error = refusal(HEADER + gate + power * 3, ExecutionLimits(max_operations=2 * 4**6 + 10))
+    error = rejection(HEADER + gate + power * 3, ExecutionLimits(max_operations=2 * 4**6 + 10))
     assert isinstance(error, ProgramTooLarge)
     assert error.line == 2
 
@@ -305,7 +305,7 @@ def test_doubling_gates_are_counted_not_expanded(parameter: str) -> None:
     lines = [f"gate g0{parameter} a {{ x a; }}"]
     lines += [f"gate g{i}{parameter} a {{ g{i - 1}{parameter} a; g{i - 1}{parameter} a; }}" for i in range(1, 61)]
     call = parameter.replace("t", "0.1")
-    error = refusal(HEADER + "\n".join(lines) + f"\nqubit q; g60{call} q;")
+    error = rejection(HEADER + "\n".join(lines) + f"\nqubit q; g60{call} q;")
     assert isinstance(error, ProgramTooLarge)
     assert (error.line, error.column) == (63, 10)
 
@@ -321,12 +321,12 @@ NESTED = {
 
 
 @pytest.mark.parametrize("body", NESTED.values(), ids=NESTED.keys())
-def test_deep_nesting_is_refused(body: str) -> None:
-    assert isinstance(refusal(HEADER + body), ProgramUnsupported)
+def test_deep_nesting_is_rejected(body: str) -> None:
+    assert isinstance(rejection(HEADER + body), ProgramUnsupported)
 
 
 def test_unterminated_comments_are_scanned_once() -> None:
-    refusal("/*" * 500_000)
+    rejection("/*" * 500_000)
 
 
 def test_brackets_in_comments_and_strings_do_not_nest() -> None:
@@ -336,23 +336,23 @@ def test_brackets_in_comments_and_strings_do_not_nest() -> None:
 def test_messages_hold_no_paths_and_no_python() -> None:
     bodies = [mistake[0] for mistake in MISTAKES.values()] + [lacking[0] for lacking in LACKING.values()]
     for body in bodies:
-        message = refusal(HEADER + body).message
+        message = rejection(HEADER + body).message
         assert not any(
             word in message for word in ("site-packages", ".py", "Traceback", "object at", "Error", "Scope.")
         )
 
 
 def test_carriage_return_ends_a_comment() -> None:
-    error = refusal("qubit q; // \r U(" + "(" * 100 + "1" + ")" * 100 + ", 0, 0) q;")
+    error = rejection("qubit q; // \r U(" + "(" * 100 + "1" + ")" * 100 + ", 0, 0) q;")
     assert str(error) == "brackets nest more than 64 deep"
 
 
-def test_doubling_gates_without_effect_are_refused_at_once() -> None:
+def test_doubling_gates_without_effect_are_rejected_at_once() -> None:
     doubling = "".join(f"gate g{i} a {{ g{i - 1} a; g{i - 1} a; }}" for i in range(1, 61))
-    error = refusal(f"gate g0 a {{}} {doubling} qubit q; bit c; g60 q; c = measure q;")
+    error = rejection(f"gate g0 a {{}} {doubling} qubit q; bit c; g60 q; c = measure q;")
     assert isinstance(error, ProgramTooLarge)
 
 
-def test_range_that_leaves_its_register_is_refused() -> None:
-    error = refusal("qubit[2] q; bit[2] c; ctrl @ U(0, 0, 0) q[0:2], q[0:2]; c = measure q;")
+def test_range_that_leaves_its_register_is_rejected() -> None:
+    error = rejection("qubit[2] q; bit[2] c; ctrl @ U(0, 0, 0) q[0:2], q[0:2]; c = measure q;")
     assert str(error) == "the range [0:2] is out of range: 'q' has 2 qubits, q[0] to q[1]"

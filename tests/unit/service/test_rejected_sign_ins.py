@@ -1,9 +1,9 @@
-"""Refused sign-ins are recorded or counted, whatever the database does."""
+"""Rejected sign-ins are recorded or counted, whatever the database does."""
 
 import asyncio
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.service.access.refusals import RecordRefusedSignIns, SignInMethod
+from ketline.service.access.rejected_sign_ins import RecordRejectedSignIns, SignInMethod
 from tests.fake_access import FakeAuditLog
 
 
@@ -25,25 +25,25 @@ def notes(log: FakeAuditLog) -> list[tuple[str | None, str | None]]:
     return [(record.actor.origin, record.notes) for record in log.records]
 
 
-async def test_refusals_are_counted_while_the_database_is_down() -> None:
+async def test_rejections_are_counted_while_the_database_is_down() -> None:
     log = FakeAuditLog()
-    refused = RecordRefusedSignIns(log, StandingClock())
+    rejected = RecordRejectedSignIns(log, StandingClock())
     log.error = DatabaseUnavailable("away")
     for _ in range(3):
-        await refused("a", SignInMethod.API_KEY)
+        await rejected("a", SignInMethod.API_KEY)
     log.error = None
-    await refused.record_counted()
-    await refused("a", SignInMethod.API_KEY)
+    await rejected.record_counted()
+    await rejected("a", SignInMethod.API_KEY)
     assert notes(log) == [("a", "3 more"), ("a", "API key")]
 
 
 async def test_what_was_counted_is_recorded_when_the_process_stops() -> None:
     log, clock = FakeAuditLog(), StandingClock()
-    refused = RecordRefusedSignIns(log, clock)
-    running = asyncio.create_task(refused.run())
+    rejected = RecordRejectedSignIns(log, clock)
+    running = asyncio.create_task(rejected.run())
     await clock.sleeping.wait()
     for _ in range(2):
-        await refused("a", SignInMethod.PROVIDER)
+        await rejected("a", SignInMethod.PROVIDER)
     running.cancel()
     await asyncio.wait([running])
     assert running.cancelled()
@@ -52,11 +52,11 @@ async def test_what_was_counted_is_recorded_when_the_process_stops() -> None:
 
 async def test_process_stops_while_the_database_is_down() -> None:
     log, clock = FakeAuditLog(), StandingClock()
-    refused = RecordRefusedSignIns(log, clock)
-    running = asyncio.create_task(refused.run())
+    rejected = RecordRejectedSignIns(log, clock)
+    running = asyncio.create_task(rejected.run())
     await clock.sleeping.wait()
     log.error = DatabaseUnavailable("away")
-    await refused("a", SignInMethod.API_KEY)
+    await rejected("a", SignInMethod.API_KEY)
     running.cancel()
     await asyncio.wait([running])
     assert running.cancelled()

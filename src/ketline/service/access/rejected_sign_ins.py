@@ -1,4 +1,4 @@
-"""Refused sign-ins on the pages: records them in the audit log, within bounds that no sender can exceed.
+"""Rejected sign-ins on the pages: records them in the audit log, within bounds that no sender can exceed.
 
 The pages of the sign-in call it. What was typed is not recorded.
 """
@@ -28,8 +28,8 @@ class SignInMethod(StrEnum):
 
 
 @dataclass(slots=True)
-class RecordRefusedSignIns:
-    """Records the first refusal of an origin at once, and once a minute the number of further ones.
+class RecordRejectedSignIns:
+    """Records the first rejection of an origin at once, and once a minute the number of further ones.
 
     So a process adds two entries for each of `MOST_ORIGINS` origins a minute, and one for all others, at most.
     """
@@ -41,14 +41,14 @@ class RecordRefusedSignIns:
     _of_others: int = field(default=0, init=False)
 
     async def __call__(self, origin: str | None, method: SignInMethod) -> None:
-        """Record or count a refusal; it is counted also while the database does not respond."""
+        """Record or count a rejection; it is counted also while the database does not respond."""
         self.metrics.count(table.AUTHENTICATION_REFUSALS, Action.SIGN_IN_REFUSED)
         if origin in self._further:
             self._further[origin] += 1
         elif len(self._further) < MOST_ORIGINS:
             self._further[origin] = 0
             try:
-                await self.audit.add(_refused(origin, method))
+                await self.audit.add(_rejected(origin, method))
             except ServiceUnavailable:
                 self._further[origin] += 1
         else:
@@ -70,21 +70,21 @@ class RecordRefusedSignIns:
                 await self.record_counted()
 
     async def record_counted(self) -> None:
-        """Record how many refusals were counted for each origin; the next one of an origin is recorded at once.
+        """Record how many rejections were counted for each origin; the next one of an origin is recorded at once.
 
         Raises:
             DatabaseUnavailable: what was not recorded is still counted.
         """
         for origin, count in list(self._further.items()):
             if count:
-                await self.audit.add(_refused(origin, f"{count} more"))
+                await self.audit.add(_rejected(origin, f"{count} more"))
             self._further[origin] -= count
             if not self._further[origin]:
                 del self._further[origin]
         if count := self._of_others:
-            await self.audit.add(_refused(None, f"{count} from other addresses"))
+            await self.audit.add(_rejected(None, f"{count} from other addresses"))
             self._of_others -= count
 
 
-def _refused(origin: str | None, notes: str) -> AuditRecord:
+def _rejected(origin: str | None, notes: str) -> AuditRecord:
     return AuditRecord(action=Action.SIGN_IN_REFUSED, actor=Actor(origin=origin), notes=notes)
