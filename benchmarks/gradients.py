@@ -23,7 +23,7 @@ from ketline.execution.protocol.requests import Request
 _STEP = 1e-5
 # Qubits and inputs; of so many qubits the slower ways are left out.
 _SIZES = ((4, 20), (8, 100), (12, 100), (16, 100), (20, 100))
-_MOST_BY_SHIFTS = 16
+_MAX_BY_SHIFTS = 16
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     for qubits, inputs in _SIZES:
         text, values = ansatz(qubits, inputs)
         ways = [_value(text, values), _gradient(text, values, GradientMethod.ADJOINT)]
-        if qubits <= _MOST_BY_SHIFTS:
+        if qubits <= _MAX_BY_SHIFTS:
             ways += [_gradient(text, values, GradientMethod.PARAMETER_SHIFT), _differences(text, values)]
         times = _by_turns(executor, ways, rounds if qubits < 16 else min(3, rounds))
         value, adjoint, *slower = times

@@ -14,7 +14,7 @@ _SIGN = np.array([[1, 0], [0, -1]])
 _HAMILTONIAN = SparsePauliOp(["ZZI", "IZZ", "XII"], [1.0, 0.5, -0.25])
 _GRAPH = [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
 _INTERACTIONS = [[6, 5, 3], [5, 4, 5], [3, 5, 1]]
-_MOST_DECOMPOSITIONS = 4
+_MAX_DECOMPOSITIONS = 4
 
 # What names no circuit, gate or instruction of its own.
 NOT_CIRCUITS = {
@@ -229,7 +229,7 @@ def _measured(circuit: QuantumCircuit) -> QuantumCircuit:
 
 def exported(circuit: QuantumCircuit) -> str:
     """The circuit's text, taken apart only as far as the exporter needs it."""
-    for _ in range(_MOST_DECOMPOSITIONS):
+    for _ in range(_MAX_DECOMPOSITIONS):
         try:
             return str(qasm3.dumps(circuit))
         except (QASM3Error, TypeError):  # of gates with matrices it raises TypeError

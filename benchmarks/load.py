@@ -17,7 +17,7 @@ from benchmarks.records import Record, Records, open_records, stage_spreads
 CLIENTS = 16
 WARM_UP_TASKS = 100
 PROGRESS_SECONDS = 0.2
-MOST_TASKS_PER_ROUND = 50_000
+MAX_TASKS_PER_ROUND = 50_000
 # A round may take this many times as long to finish what it submitted as to submit it, and then some.
 DRAIN_FACTOR, DRAIN_SECONDS = 10, 60.0
 
@@ -109,7 +109,7 @@ async def load_round(
 async def _submit_until(client: Connection, texts: Iterator[str], deadline: float) -> str:
     """Submit one task after the other; gives when the first was."""
     first: str = (await client.submit(next(texts), SHOTS))["submitted_at"]
-    for _ in range(MOST_TASKS_PER_ROUND // CLIENTS - 1):
+    for _ in range(MAX_TASKS_PER_ROUND // CLIENTS - 1):
         if time.monotonic() >= deadline:
             break
         await client.submit(next(texts), SHOTS)

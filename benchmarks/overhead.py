@@ -20,7 +20,7 @@ from ketline.config import available_cores
 QUBITS = 24
 SHOTS = 16
 CALIBRATION_LAYERS = 4
-MOST_LAYERS = 2000
+MAX_LAYERS = 2000
 READ_SECONDS = 300.0
 
 
@@ -28,7 +28,7 @@ def main(seconds: float, seed: int, threads: int) -> None:
     layers = CALIBRATION_LAYERS
     # In two steps, since short runs mislead.
     for target in (seconds / 10, seconds):
-        layers = min(MOST_LAYERS, max(1, round(layers * target / _simulate(layers, seed, threads))))
+        layers = min(MAX_LAYERS, max(1, round(layers * target / _simulate(layers, seed, threads))))
     print(layers, flush=True)
     for _ in sys.stdin:
         print(_simulate(layers, seed, threads), flush=True)

@@ -33,7 +33,7 @@ from ketline.service.services import Services
 QUBITS = 24
 SHOTS = 16
 CALIBRATION_LAYERS = 4
-MOST_LAYERS = 2000
+MAX_LAYERS = 2000
 TICK_SECONDS = 0.001
 IDLE_SECONDS = 5.0
 LEASE_SECONDS = 1.5
@@ -104,7 +104,7 @@ async def _calibrate(service: Services, seconds: float, seed: int) -> int:
     for target in (seconds / 10, seconds):
         profile = (await _run(service, layers, seed)).profile
         assert profile is not None
-        layers = min(MOST_LAYERS, max(1, round(layers * target / profile.simulating_seconds)))
+        layers = min(MAX_LAYERS, max(1, round(layers * target / profile.simulating_seconds)))
     return layers
 
 

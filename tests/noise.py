@@ -29,7 +29,7 @@ _LIBRARY = get_standard_gate_name_mapping()
 CLIFFORD = ("h", "s", "sdg", "sx", "sxdg", "x", "y", "z", "id", "cx", "cy", "cz", "swap", "ecr")
 GATES = (*CLIFFORD, "t", "tdg", "p", "rx", "ry", "rz", "u", "cp", "rxx", "ryy", "rzz", "rzx", "r", "u1", "u2", "u3")
 # Expected numbers of shots below this are added up.
-_FEWEST_EXPECTED = 8
+_MIN_EXPECTED = 8
 
 
 def random_circuit(seed: int, qubits: int, gates: int = 12, names: tuple[str, ...] = GATES) -> QuantumCircuit:
@@ -135,10 +135,10 @@ def assert_drawn_from(counts: Mapping[str, int], probabilities: Mapping[str, flo
     assert all(probabilities[key] > 1e-9 for key in counts), "an impossible outcome"
     shots = sum(counts.values())
     bins = [(counts.get(key, 0), shots * probability) for key, probability in probabilities.items()]
-    rare = [one for one in bins if one[1] < _FEWEST_EXPECTED]
-    bins = [one for one in bins if one[1] >= _FEWEST_EXPECTED]
+    rare = [one for one in bins if one[1] < _MIN_EXPECTED]
+    bins = [one for one in bins if one[1] >= _MIN_EXPECTED]
     found, expected = sum(one for one, _ in rare), sum(one for _, one in rare)
-    if expected >= _FEWEST_EXPECTED:
+    if expected >= _MIN_EXPECTED:
         bins.append((found, expected))
     elif rare:
         # So many of what is rare are as improbable, by a Chernoff bound.
@@ -155,10 +155,10 @@ def assert_same_source(one: Mapping[str, int], other: Mapping[str, int], level: 
     bins = [
         (one.get(key, 0), other.get(key, 0), share)
         for key, share in pooled.items()
-        if share * min(total_one, total_other) >= _FEWEST_EXPECTED
+        if share * min(total_one, total_other) >= _MIN_EXPECTED
     ]
     left = 1 - sum(share for _, _, share in bins)
-    if left * min(total_one, total_other) >= _FEWEST_EXPECTED:
+    if left * min(total_one, total_other) >= _MIN_EXPECTED:
         bins.append((total_one - sum(a for a, _, _ in bins), total_other - sum(b for _, b, _ in bins), left))
     squares = sum(
         (first - total_one * share) ** 2 / (total_one * share)

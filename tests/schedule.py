@@ -23,7 +23,7 @@ FIRST = (
     "tests/integration/",
     "tests/contract/",
 )
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 # Their tests are long and share nothing but the session's servers: several workers run one file.
 SEPARATE = (
     "tests/acceptance/test_database_faults.py",
@@ -77,7 +77,7 @@ def number_of_workers(paths: Sequence[str], cores: int) -> int:
     With two for each core, processes of tests are starved of processor time for seconds on a slow machine.
     """
     unit = all(path.startswith("tests/unit") for path in paths)
-    return min(cores if unit else cores + 1, MOST_WORKERS)
+    return min(cores if unit else cores + 1, MAX_WORKERS)
 
 
 @pytest.hookimpl(optionalhook=True)

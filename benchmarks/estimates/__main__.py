@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.estimates.comparison import FACTOR, LEAST_BYTES, LEAST_SECONDS, Comparison
+from benchmarks.estimates.comparison import FACTOR, MIN_BYTES, MIN_SECONDS, Comparison
 from benchmarks.estimates.programs import NamedProgram, corpus_programs, programs_of, suite_programs
 from benchmarks.estimates.simulator import compare
 from ketline.domain.devices.backend import Engine
@@ -93,15 +93,15 @@ def _mebibytes(size: int | None) -> str:
 
 
 def _summary(found: Sequence[Comparison]) -> str:
-    timed = [one for one in found if max(one.seconds, one.told_seconds or 0) > LEAST_SECONDS]
-    held = [one for one in found if max(one.peak_bytes, one.told_bytes or 0) > LEAST_BYTES]
+    timed = [one for one in found if max(one.seconds, one.told_seconds or 0) > MIN_SECONDS]
+    held = [one for one in found if max(one.peak_bytes, one.told_bytes or 0) > MIN_BYTES]
     return (
         f"{sum(one.is_right for one in found)} of {len(found)} programs have the method they were told, and time and "
         f"memory within {FACTOR} times: the method {sum(one.method_is_right for one in found)}, the time "
         f"{sum(one.time_is_right for one in found)}, the memory {sum(one.memory_is_right for one in found)}. Of the "
-        f"{len(timed)} that took or were told more than {LEAST_SECONDS * 1e3:g} ms the time of "
+        f"{len(timed)} that took or were told more than {MIN_SECONDS * 1e3:g} ms the time of "
         f"{sum(one.time_is_right for one in timed)} was right, of the {len(held)} that took or were told more than "
-        f"{LEAST_BYTES >> 20} MiB the memory of {sum(one.memory_is_right for one in held)}."
+        f"{MIN_BYTES >> 20} MiB the memory of {sum(one.memory_is_right for one in held)}."
     )
 
 

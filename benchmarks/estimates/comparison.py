@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 FACTOR = 2
 # A task costs the service itself about as much processor time (docs/performance.md): less makes no difference to it.
-LEAST_SECONDS = 1e-3
+MIN_SECONDS = 1e-3
 # Reading, sampling and the answer take as much beside the state.
-LEAST_BYTES = 4 << 20
+MIN_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class Comparison:
     """Medians of several inspections and runs; None for what was not told.
 
     `seconds` is processor time of the simulator process, from a request to its response; `peak_bytes` is by how much
-    its memory grew at most meanwhile, measured in a new process where it is more than `LEAST_BYTES`.
+    its memory grew at most meanwhile, measured in a new process where it is more than `MIN_BYTES`.
     """
 
     name: str
@@ -32,11 +32,11 @@ class Comparison:
 
     @property
     def time_is_right(self) -> bool:
-        return _agree(self.told_seconds, self.seconds, LEAST_SECONDS)
+        return _agree(self.told_seconds, self.seconds, MIN_SECONDS)
 
     @property
     def memory_is_right(self) -> bool:
-        return _agree(self.told_bytes, self.peak_bytes, LEAST_BYTES)
+        return _agree(self.told_bytes, self.peak_bytes, MIN_BYTES)
 
     @property
     def is_right(self) -> bool:

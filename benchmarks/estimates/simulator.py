@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Self
 
-from benchmarks.estimates.comparison import LEAST_BYTES, Comparison
+from benchmarks.estimates.comparison import MIN_BYTES, Comparison
 from benchmarks.estimates.programs import NamedProgram
 from ketline.domain.circuits.program_format import ProgramFormat, format_by_header
 from ketline.domain.errors import ExecutionFailed
@@ -20,7 +20,7 @@ from ketline.execution.parent.runner import ChildRunner
 _SHOTS = 1024
 _READING_SECONDS = 30
 # One program's rounds end when these are over.
-_MOST_SECONDS = 20.0
+_MAX_SECONDS = 20.0
 
 
 async def compare(
@@ -29,7 +29,7 @@ async def compare(
     """None for a program that cannot be run."""
     inspections: list[Inspection] = []
     runs: list[_Run] = []
-    deadline = time.monotonic() + _MOST_SECONDS
+    deadline = time.monotonic() + _MAX_SECONDS
     try:
         await runner.inspect(_spec(program, 0), _READING_SECONDS)  # fills the caches of a fresh process
         for number in range(rounds):
@@ -42,7 +42,7 @@ async def compare(
             print(f"{program.name}: {error.message}")
         return None
     found = _comparison(program.name, inspections, runs)
-    if max(found.peak_bytes, found.told_bytes or 0) <= LEAST_BYTES:
+    if max(found.peak_bytes, found.told_bytes or 0) <= MIN_BYTES:
         return found
     return replace(found, peak_bytes=await _peak_in_a_new_process(limits, program))
 

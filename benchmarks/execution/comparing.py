@@ -21,8 +21,8 @@ from benchmarks.execution.way import AerAlone, ServiceWay, in_turns, result_in
 from benchmarks.programs import SHOTS
 from ketline.execution.frontend.scanner import clear_caches
 
-_LEAST_ROUNDS = 3
-_MOST_ROUNDS = 60
+_MIN_ROUNDS = 3
+_MAX_ROUNDS = 60
 
 
 def main(seconds: float) -> None:
@@ -64,7 +64,7 @@ def _rounds(seconds: float, *ways: Callable[[], Any]) -> int:
     started = time.perf_counter()
     for way in ways:
         way()
-    return min(_MOST_ROUNDS, max(_LEAST_ROUNDS, round(seconds / (time.perf_counter() - started))))
+    return min(_MAX_ROUNDS, max(_MIN_ROUNDS, round(seconds / (time.perf_counter() - started))))
 
 
 def _added_up(counts: Iterable[Mapping[str, int]]) -> Counter[str]:

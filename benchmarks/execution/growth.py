@@ -26,7 +26,7 @@ from ketline.execution.limits import ExecutionLimits
 
 _LAYERS = 2
 _SHORT_SECONDS = 0.5
-_MOST_RUNS = 20
+_MAX_RUNS = 20
 _NUMBERS = count(1)
 
 
@@ -118,7 +118,7 @@ def _point(task: _Task, service: ServiceWay, aer: AerAlone) -> CostPoint:
     ours: list[float] = []
     bare: list[float] = []
     started = time.perf_counter()
-    while len(ours) < 2 or (time.perf_counter() - started < _SHORT_SECONDS and len(ours) < _MOST_RUNS):
+    while len(ours) < 2 or (time.perf_counter() - started < _SHORT_SECONDS and len(ours) < _MAX_RUNS):
         ours.append(_seconds(service.runs(_unknown(task.text), task.shots)))
         bare.append(_seconds(alone))
     return CostPoint(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-MOST_PENDING_BYTES = 4 << 20
+MAX_PENDING_BYTES = 4 << 20
 # Lines within this time are written together, because waking the thread costs more than writing a line.
 GATHER_SECONDS = 0.01
 RETRY_SECONDS = 0.5
@@ -33,7 +33,7 @@ class LogStream(io.TextIOBase):
         descriptor: int,
         recovered: Callable[[int, str], None] | None = None,
         *,
-        most_bytes: int = MOST_PENDING_BYTES,
+        most_bytes: int = MAX_PENDING_BYTES,
     ) -> None:
         self._descriptor = descriptor
         self._recovered = recovered

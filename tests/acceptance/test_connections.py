@@ -21,7 +21,7 @@ HEAD_SECONDS = 1.0
 BODY_SECONDS = 1.5
 IDLE_SECONDS = 1.5
 WRITE_SECONDS = 1.5
-MOST_CONNECTIONS = 20
+MAX_CONNECTIONS = 20
 SILENT_CONNECTIONS = 2000
 MEMORY_MB = 8
 # A machine under load may be late; what is never done takes longer than this.
@@ -225,10 +225,10 @@ def test_thousands_of_silent_connections_are_closed(service: Service) -> None:
 
 
 def test_connections_beyond_the_most_are_answered_503(tmp_path: Path) -> None:
-    environment = {"KETLINE_MAX_CONNECTIONS": str(MOST_CONNECTIONS), "KETLINE_WORKER_SLOTS": "1"}
+    environment = {"KETLINE_MAX_CONNECTIONS": str(MAX_CONNECTIONS), "KETLINE_WORKER_SLOTS": "1"}
     with running_process(tmp_path, **environment) as (url, pid), ExitStack() as stack:
         service = Service(url, pid, tmp_path / "log")
-        clients = [stack.enter_context(service.connect()) for _ in range(MOST_CONNECTIONS + 1)]
+        clients = [stack.enter_context(service.connect()) for _ in range(MAX_CONNECTIONS + 1)]
         assert problem(clients[-1]) == (503, "too_many_connections")
         clients[0].sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert answer(clients[0])[0] == 200

@@ -20,7 +20,7 @@ from tests.acceptance.processes import running_process
 READERS = 30
 BODIES_READ = 3
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
-MOST_GROWTH_MB = 200
+MAX_GROWTH_MB = 200
 QUBITS = 110
 SHOTS = 100_000
 
@@ -113,7 +113,7 @@ def test_readers_of_a_large_result_fit_into_memory(service: Service, suffix: str
     counts = shown if suffix else shown["result"]["counts"]
     assert sum(counts.values()) == SHOTS
     assert {len(key) for key in counts} == {QUBITS}
-    assert grown < MOST_GROWTH_MB
+    assert grown < MAX_GROWTH_MB
 
 
 def test_readers_of_different_forms_of_large_counts_fit_into_memory(service: Service) -> None:
@@ -124,7 +124,7 @@ def test_readers_of_different_forms_of_large_counts_fit_into_memory(service: Ser
     counts = json.loads(as_json)
     assert {row["outcome"]: int(row["count"]) for row in csv.DictReader(io.StringIO(as_csv.decode()))} == counts
     assert {outcome.decode(): count for outcome, count in np.load(io.BytesIO(as_array)).tolist()} == counts
-    assert grown < MOST_GROWTH_MB
+    assert grown < MAX_GROWTH_MB
 
 
 def test_task_with_a_large_result_is_shown_as_any_other(service: Service) -> None:

@@ -23,7 +23,7 @@ from tests.acceptance.processes import running_service
 from tests.forking.client import ForkServer
 
 PATIENCE_SECONDS = 100.0
-MOST_SHOTS = 2000
+MAX_SHOTS = 2000
 
 # Prints what another process reads of a job.
 READER = """
@@ -39,7 +39,7 @@ print([(one.header, one.data.to_dict(), getattr(one, "seed", None), one.shots) f
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """A service that all tests of this module share, with a low limit of shots."""
-    with running_service(tmp_path_factory.mktemp("qiskit"), fork_server, KETLINE_MAX_SHOTS=str(MOST_SHOTS)) as url:
+    with running_service(tmp_path_factory.mktemp("qiskit"), fork_server, KETLINE_MAX_SHOTS=str(MAX_SHOTS)) as url:
         yield url
 
 
@@ -75,7 +75,7 @@ def endless() -> QuantumCircuit:
 
 def test_another_process_reads_a_job_by_its_id(backend: KetlineBackend, url: str) -> None:
     circuits = [turned(0.3), bell(), QuantumCircuit(1, name="silent"), turned(0.7), bell("other")]
-    job = backend.run(circuits, shots=MOST_SHOTS + 1, memory=True, seed_simulator=4)
+    job = backend.run(circuits, shots=MAX_SHOTS + 1, memory=True, seed_simulator=4)
     command = [sys.executable, "-c", READER, url, job.job_id()]
     read = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS).stdout
     result = job.result(PATIENCE_SECONDS)
@@ -92,7 +92,7 @@ def test_jobs_of_primitives_are_read_by_their_ids(backend: KetlineBackend) -> No
     circuit.cx(0, 1)
     angles = np.linspace(0, 1, 6).reshape(2, 3, 1)
     measured = circuit.measure_all(inplace=False)
-    sampling = KetlineSampler(backend).run([(measured, angles), bell(), QuantumCircuit(1, 1)], shots=MOST_SHOTS + 5)
+    sampling = KetlineSampler(backend).run([(measured, angles), bell(), QuantumCircuit(1, 1)], shots=MAX_SHOTS + 5)
     for own, read in zip(sampling.result(), provider.retrieve_job(sampling.job_id()).result(), strict=True):
         assert (list(own.data), own.metadata) == (list(read.data), read.metadata)
         for name in own.data:
@@ -158,17 +158,17 @@ def test_other_circuits_have_counts_when_one_fails(backend: KetlineBackend) -> N
 
 def test_shots_beyond_the_limit_have_their_own_random_numbers(backend: KetlineBackend) -> None:
     """All 2,000 shots of a pair equal would be an accident of 2^-2000."""
-    result = backend.run(bell(), shots=2 * MOST_SHOTS, memory=True, seed_simulator=7).result(PATIENCE_SECONDS)
+    result = backend.run(bell(), shots=2 * MAX_SHOTS, memory=True, seed_simulator=7).result(PATIENCE_SECONDS)
     memory = result.get_memory()
-    assert len(memory) == sum(result.get_counts().values()) == 2 * MOST_SHOTS
-    assert memory[:MOST_SHOTS] != memory[MOST_SHOTS:]
+    assert len(memory) == sum(result.get_counts().values()) == 2 * MAX_SHOTS
+    assert memory[:MAX_SHOTS] != memory[MAX_SHOTS:]
     seed = result.results[0].seed
-    again = backend.run(bell(), shots=2 * MOST_SHOTS, memory=True, seed_simulator=seed).result(PATIENCE_SECONDS)
+    again = backend.run(bell(), shots=2 * MAX_SHOTS, memory=True, seed_simulator=seed).result(PATIENCE_SECONDS)
     assert again.get_memory() == memory
-    sampled = KetlineSampler(backend, seed=1).run([bell(), turned(np.pi)], shots=3 * MOST_SHOTS - 1)
+    sampled = KetlineSampler(backend, seed=1).run([bell(), turned(np.pi)], shots=3 * MAX_SHOTS - 1)
     pubs = sampled.result(PATIENCE_SECONDS)
-    assert [pub.join_data().num_shots for pub in pubs] == [3 * MOST_SHOTS - 1] * 2
-    assert pubs[1].data.z.get_counts() == {"1": 3 * MOST_SHOTS - 1}
+    assert [pub.join_data().num_shots for pub in pubs] == [3 * MAX_SHOTS - 1] * 2
+    assert pubs[1].data.z.get_counts() == {"1": 3 * MAX_SHOTS - 1}
 
 
 def test_equal_circuits_of_a_run_have_their_own_random_numbers(backend: KetlineBackend) -> None:

@@ -21,7 +21,7 @@ from tests.noise import assert_drawn_from, exact_distribution, random_circuit, r
 
 PATIENCE_SECONDS = 100.0
 TOLERANCE = 1e-10
-MOST_SHOTS = 3000
+MAX_SHOTS = 3000
 
 # Prints what another process reads of a job.
 READER = """
@@ -36,7 +36,7 @@ print([one.data.to_dict() for one in result.results])
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[str]:
     """A service that all tests of this module share, with a low limit of shots."""
-    with running_service(tmp_path_factory.mktemp("saves"), fork_server, KETLINE_MAX_SHOTS=str(MOST_SHOTS)) as url:
+    with running_service(tmp_path_factory.mktemp("saves"), fork_server, KETLINE_MAX_SHOTS=str(MAX_SHOTS)) as url:
         yield url
 
 
@@ -204,9 +204,9 @@ def test_counts_of_split_shots_have_the_saved_state_once(backend: KetlineBackend
     circuit.cx(0, 1)
     circuit.save_statevector()
     circuit.measure([0, 1], [0, 1])
-    job = backend.run([circuit, QuantumCircuit(1)], shots=2 * MOST_SHOTS + 1, seed_simulator=1)
+    job = backend.run([circuit, QuantumCircuit(1)], shots=2 * MAX_SHOTS + 1, seed_simulator=1)
     result = job.result(PATIENCE_SECONDS)
-    assert sum(result.get_counts(0).values()) == 2 * MOST_SHOTS + 1
+    assert sum(result.get_counts(0).values()) == 2 * MAX_SHOTS + 1
     assert_equal(result.get_statevector(0), by_aer([circuit]).get_statevector(0))
     assert len(job.task_ids) == 3
     command = [sys.executable, "-c", READER, url, job.job_id()]
@@ -219,7 +219,7 @@ def test_counts_with_noise_are_those_of_aers_model(backend: KetlineBackend, seed
     circuit, model = random_circuit(seed, 3), random_model(seed, 3)
     measured = circuit.copy()
     measured.measure(range(3), range(3))
-    result = backend.run(measured, noise_model=model, shots=2 * MOST_SHOTS).result(PATIENCE_SECONDS)
+    result = backend.run(measured, noise_model=model, shots=2 * MAX_SHOTS).result(PATIENCE_SECONDS)
     assert_drawn_from(result.get_counts(), exact_distribution(circuit, model))
 
 

@@ -20,7 +20,7 @@ from tests.receivers import ACCEPTED, Received, answer, receiving
 
 ALLOWED: dict[str, Any] = {"KETLINE_WEBHOOK_ALLOW": "127.0.0.0/8", "KETLINE_WEBHOOK_TIMEOUT_S": "1"}
 NONE: dict[str, Any] = {"KETLINE_WEBHOOK_CONCURRENCY": "0"}
-TASKS, MOST_FAULTS = 24, 2
+TASKS, MAX_FAULTS = 24, 2
 
 
 async def secret_of(api: Api, project: str = "default") -> str:
@@ -106,7 +106,7 @@ async def test_every_task_is_delivered_at_least_once_whatever_is_killed(distribu
     def respond(received: Received) -> bytes | None:
         fault = chance.choice(["none", "error", "hang", "cut", "accepted and cut"])
         faults[received.message_id] += 1
-        if faults[received.message_id] > MOST_FAULTS:  # the pauses between attempts double
+        if faults[received.message_id] > MAX_FAULTS:  # the pauses between attempts double
             fault = "none"
         if fault in ("none", "accepted and cut"):
             accepted.append(received)

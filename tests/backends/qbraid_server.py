@@ -19,7 +19,7 @@ from uuid import uuid4
 KEY = "qbr_0123456789abcdef"
 QRN = "qbraid:qbraid:sim:recorded"
 QUBITS = 6
-MOST_SHOTS = 5000
+MAX_SHOTS = 5000
 TIME = "2026-11-30T02:00:00Z"
 
 
@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
             "queueDepth": len(self.recording.jobs),
             "numberQubits": QUBITS,
             "paradigm": "gate_model",
-            "maxShots": MOST_SHOTS,
+            "maxShots": MAX_SHOTS,
             "minShots": 1,
             "directAccess": True,
         }

@@ -45,7 +45,7 @@ from tests.servers.ports import free_ports
 
 KEY = "a-secret-of-the-remote"
 QUBITS = 6  # unless an option says otherwise
-MOST_SHOTS = 10_000
+MAX_SHOTS = 10_000
 _START_SECONDS = 60.0
 
 _SCHEMA = """
@@ -258,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
         options = self.store.options
         return 200, {
             "qubits": options.qubits,
-            "max_shots": MOST_SHOTS,
+            "max_shots": MAX_SHOTS,
             "recognises_tokens": options.recognises_tokens,
             "finds_tokens": options.finds_tokens,
         }
@@ -307,7 +307,7 @@ def _rejection(body: dict[str, Any], qubits: int) -> str | None:
         return f"the program cannot be read: {error}"
     if circuit.num_qubits > qubits:
         return f"{circuit.num_qubits} qubits are more than {qubits}"
-    return f"{body['shots']} shots are more than {MOST_SHOTS}" if body["shots"] > MOST_SHOTS else None
+    return f"{body['shots']} shots are more than {MAX_SHOTS}" if body["shots"] > MAX_SHOTS else None
 
 
 def _circuit(body: dict[str, Any]) -> Any:

@@ -21,7 +21,7 @@ from ketline.backends.registry import open_adapter, open_backends
 from ketline.domain.backends.backend_list import parse_backends
 from ketline.testing.backends.programs import BELL, FIXED
 from tests.backends.conformance import conformance
-from tests.backends.qbraid_server import KEY, MOST_SHOTS, QRN, Recording, qbraid_server
+from tests.backends.qbraid_server import KEY, MAX_SHOTS, QRN, Recording, qbraid_server
 from tests.servers.ports import free_ports
 
 ENTRY = f"sim=qbraid:{QRN};poll_seconds=0.05"
@@ -84,8 +84,8 @@ async def test_a_rejected_job_is_rejected_with_the_reason(server: Recording) -> 
         server.faults.append("no credits")
         with pytest.raises(BackendRefused, match="Insufficient credits"):
             await adapter.submit(JOB, TOKEN)
-        too_many = BELL.job(ProgramFormat.OPENQASM3, MOST_SHOTS + 1)
-        with pytest.raises(BackendRefused, match=str(MOST_SHOTS)):
+        too_many = BELL.job(ProgramFormat.OPENQASM3, MAX_SHOTS + 1)
+        with pytest.raises(BackendRefused, match=str(MAX_SHOTS)):
             await adapter.validate(too_many)
         server.languages = ("pyqir",)
         with pytest.raises(BackendRefused, match="takes pyqir, and no OpenQASM"):

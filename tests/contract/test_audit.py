@@ -20,7 +20,7 @@ from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown, Tas
 from ketline.domain.ids import TaskId
 from ketline.runtime.clock import SystemClock
 from ketline.service.access.keys import ManageKeys
-from ketline.service.access.rejected_sign_ins import MOST_ORIGINS, RecordRejectedSignIns, SignInMethod
+from ketline.service.access.rejected_sign_ins import MAX_ORIGINS, RecordRejectedSignIns, SignInMethod
 from ketline.service.access.sessions import ManageSessions
 from tests.contract.test_repository import submission
 
@@ -120,11 +120,11 @@ async def test_rejected_sign_ins_are_counted_and_cannot_fill_the_log(log: SqlAud
     await rejected.record_counted()
     await rejected.record_counted()
     notes = [(record.action, record.actor.origin, record.notes) for record in await recorded(log)]
-    named = [f"192.0.2.{number}" for number in range(MOST_ORIGINS)]
+    named = [f"192.0.2.{number}" for number in range(MAX_ORIGINS)]
     assert notes == [
         *((Action.SIGN_IN_REFUSED, origin, "API key") for origin in named),
         *((Action.SIGN_IN_REFUSED, origin, "9 more") for origin in named),
-        (Action.SIGN_IN_REFUSED, None, f"{1000 - 10 * MOST_ORIGINS} from other addresses"),
+        (Action.SIGN_IN_REFUSED, None, f"{1000 - 10 * MAX_ORIGINS} from other addresses"),
     ]
     await rejected("192.0.2.99", SignInMethod.PROVIDER)
     assert (await recorded(log))[-1].notes == "identity provider"

@@ -15,7 +15,7 @@ from ketline.domain.status import TaskStatus
 from tests.actors import TESTER
 from tests.contract.test_repository import FAILURE, RESULT, claimed, submission
 
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def test_ended_tasks_are_read_in_the_order_of_the_request(
     failed = failing.lease.task_id
     requested = [running, failed, TaskId(uuid4()), cancelled.task_id, done, pending.task_id]
 
-    found = await catalogue.ended(requested, MOST_BYTES)
+    found = await catalogue.ended(requested, MAX_BYTES)
 
     assert [task.task_id for task in found.tasks] == [failed, cancelled.task_id, done]
     assert (found.running, found.unread) == ([running, pending.task_id], [])
@@ -82,4 +82,4 @@ async def test_as_many_as_a_batch_has_are_read_at_once(
     submissions = [submission() for _ in range(1000)]
     await repository.add_all(submissions)
     task_ids = [one.task_id for one in submissions]
-    assert (await catalogue.ended(task_ids, MOST_BYTES)).running == task_ids
+    assert (await catalogue.ended(task_ids, MAX_BYTES)).running == task_ids

@@ -28,7 +28,7 @@ from ketline.domain.tasks.kind import TaskKind
 from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS
 from ketline.domain.tasks.spec import TaskSpec
 from ketline.domain.tasks.submission import Submission
-from ketline.domain.webhooks.deliveries import LONGEST_DELIVERY, Attempt, AttemptLimits
+from ketline.domain.webhooks.deliveries import MAX_DELIVERY_TIME, Attempt, AttemptLimits
 from tests.actors import TESTER
 
 LEASE = timedelta(seconds=60)
@@ -147,7 +147,7 @@ async def test_messages_are_counted_until_they_are_delivered(
     measured = await measurer.measure()
     assert measured.webhooks_waiting == 2
     assert measured.oldest_webhook_seconds == pytest.approx(0, abs=30)
-    old = {"created_at": from_now(-7200), "give_up_at": from_now(-7200 + LONGEST_DELIVERY.total_seconds())}
+    old = {"created_at": from_now(-7200), "give_up_at": from_now(-7200 + MAX_DELIVERY_TIME.total_seconds())}
     await database.write(lambda connection: connection.execute(update(deliveries).values(old)).rowcount)
     assert (await measurer.measure()).oldest_webhook_seconds == pytest.approx(7200, abs=30)
     await SqlDeliveryLog(database).repeat(failed.task_id)

@@ -28,8 +28,8 @@ from tests.difference.language import (
     While,
 )
 
-_MOST_BRANCHES = 32
-_MOST_STEPS = 2000
+_MAX_BRANCHES = 32
+_MAX_STEPS = 2000
 _NOTHING = 1e-12
 _INT = Kind("int")
 
@@ -84,7 +84,7 @@ class Run:
             branches = [branch for branch in branches if branch.left]
             for branch in active:
                 branches += self._statement(statement, branch)
-            if len(branches) > _MOST_BRANCHES:
+            if len(branches) > _MAX_BRANCHES:
                 raise Undefined
         return branches
 
@@ -100,7 +100,7 @@ class Run:
 
     def _statement(self, node: Statement, branch: _Branch) -> list[_Branch]:
         self._steps += 1
-        if self._steps > _MOST_STEPS:
+        if self._steps > _MAX_STEPS:
             raise Undefined
         scope = branch.scope
         match node:
@@ -151,7 +151,7 @@ class Run:
         while going:
             one = going.pop()
             self._steps += 1
-            if self._steps > _MOST_STEPS:
+            if self._steps > _MAX_STEPS:
                 raise Undefined
             if not truth(condition, one.scope):
                 over.append(one)

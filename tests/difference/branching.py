@@ -14,7 +14,7 @@ bit[{BITS}] c;
 bit[{BITS}] d;
 gate g(t) a, b {{ ry(t) a; gphase(t); cx a, b; }}
 """
-_DEEPEST = 3
+_MAX_DEPTH = 3
 
 
 class _Maker:
@@ -25,7 +25,7 @@ class _Maker:
         self._room = 16
 
     def program(self) -> Controlled:
-        parts = [self._statement(_DEEPEST) for _ in range(self._choices.randint(3, 7))]
+        parts = [self._statement(_MAX_DEPTH) for _ in range(self._choices.randint(3, 7))]
         parts.append(("d = measure q;", "\n".join(f"v.d[{i}] = machine.measure({i})" for i in range(QUBITS))))
         text = _HEADER + "\n".join(one for one, _ in parts)
         return Controlled(text, outcomes_of("\n".join(other for _, other in parts)))

@@ -25,7 +25,7 @@ QUBITS = 3
 BITS = 3
 SHOTS = 600
 _NEGLIGIBLE = 1e-9
-_MOST_STEPS = 20_000
+_MAX_STEPS = 20_000
 _HEADER = f"""OPENQASM 3.0;
 include "stdgates.inc";
 qubit[{QUBITS}] q;
@@ -112,7 +112,7 @@ def outcomes_of(code: str) -> dict[str, float]:
     found: dict[str, float] = defaultdict(float)
     compiled = compile(code, "<program>", "exec")
     script: list[int] = []
-    steps = iter(range(_MOST_STEPS))
+    steps = iter(range(_MAX_STEPS))
     while True:
         machine = _Machine(list(script), steps)
         values = SimpleNamespace(c=[0] * BITS, d=[0] * 3, n=0, m=1, b=False)

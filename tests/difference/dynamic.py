@@ -27,7 +27,7 @@ _ARITHMETIC = (expr.add, expr.sub, expr.mul, expr.div)
 _WIDTHS = (1, 1, 2, 3, 3, 4, 5, 8)
 _WIDE = (31, 32, 33, 40, 63, 64, 65, 130)
 # Wide products and quotients take thousands of operations.
-_WIDEST_PRODUCT = 10
+_MAX_PRODUCT_QUBITS = 10
 
 
 class Generator:
@@ -265,7 +265,7 @@ class Generator:
                 move = self._random.choice([expr.shift_left, expr.shift_right])
                 return move(self._word(width, depth - 1), self._distance(depth - 1))
             case 4:
-                operation = self._random.choice(_ARITHMETIC if width <= _WIDEST_PRODUCT else _ARITHMETIC[:2])
+                operation = self._random.choice(_ARITHMETIC if width <= _MAX_PRODUCT_QUBITS else _ARITHMETIC[:2])
                 right = self._word(width, depth - 1)
                 if operation is expr.div and self._random.random() < 0.9:
                     right = expr.bit_or(right, expr.lift(1, kind))

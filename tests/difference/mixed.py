@@ -34,7 +34,7 @@ Profile = Literal["flat", "control", "classical", "circuit"]
 PROFILES: Sequence[Profile] = ("flat", "control", "classical", "circuit")
 
 _QUBITS = 4
-_MOST_DEPTH = 2
+_MAX_DEPTH = 2
 _WIDEST = 130
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _WIDTHS = (None, None, 2, 3, 4, 5, 8, 13, 16, 32, 33, 64)
@@ -151,7 +151,7 @@ class MixedMaker:
         return self.integer(depth, readable=False)
 
     def integer(self, depth: int = 0, *, readable: bool = True) -> Expression:
-        if depth > _MOST_DEPTH or self.chance(0.3):
+        if depth > _MAX_DEPTH or self.chance(0.3):
             return self.leaf(readable=readable)
 
         def inner() -> Expression:
@@ -194,7 +194,7 @@ class MixedMaker:
     def condition(self, depth: int = 0) -> Expression:
         makers: list[Callable[[int], Expression]] = [self.bit_condition, self.register_condition]
         makers += [self.register_condition] if self.profile != "control" else []
-        if depth < _MOST_DEPTH and self.profile != "control":
+        if depth < _MAX_DEPTH and self.profile != "control":
             makers += [self.joined_condition, self.negated_condition, self.pair_condition]
         if self.profile == "classical":
             makers += [self.number_condition, self.number_condition]
@@ -246,11 +246,11 @@ class MixedMaker:
     def block(self, depth: int, count: int | None = None) -> list[Statement]:
         names, writable = list(self.names), list(self.writable)
         makers: list[Callable[[int], list[Statement]]] = [self.rotation, self.rotation, self.rotation, self.flip]
-        if self.profile != "flat" and depth < _MOST_DEPTH:
+        if self.profile != "flat" and depth < _MAX_DEPTH:
             makers += [self.branch, self.branch, self.loop, self.loop]
         if self.profile == "classical":
             makers += [self.assignment, self.assignment, self.assignment]
-        if self.profile == "classical" and depth < _MOST_DEPTH:
+        if self.profile == "classical" and depth < _MAX_DEPTH:
             makers += [self.counted_loop, self.switch]
         number = self.choices.randint(1, 2) if count is None else count
         found = [one for _ in range(number) for one in self.choices.choice(makers)(depth)]

@@ -23,7 +23,7 @@ from tests.reference import assert_counts_match
 
 _LIMITS = ExecutionLimits()
 _SHOTS = 100
-_MOST_OUTCOMES = 16
+_MAX_OUTCOMES = 16
 _TRIES = 50
 # Of what stands in branches that no outcome reaches, the front ends know nothing.
 _NEVER_REACHED = re.compile("division by zero|out of range|different qubits|given twice|cannot be shifted")
@@ -40,7 +40,7 @@ def make_mixed(choices: Random) -> tuple[Program, str, dict[str, float]]:
             as_qpy = qpy_text(program) if profile == "circuit" else ""
         except (Undefined, OverflowError):
             continue
-        if len(expected) <= _MOST_OUTCOMES:
+        if len(expected) <= _MAX_OUTCOMES:
             return program, as_qpy, expected
     raise AssertionError(f"no program out of {_TRIES} is defined")
 

@@ -23,11 +23,11 @@ from tests.forking.client import ForkServer
 PARALLEL_SERVICES = {Mode.DISTRIBUTED: 2, Mode.REDIS: 1, Mode.EMBEDDED: 1}
 # When a mode has no more cases, its service makes room for another of a mode that has; a distributed one is three
 # processes. For fewer cases than these it is not worth while to start one.
-MOST_SERVICES = {Mode.DISTRIBUTED: 3, Mode.REDIS: 1, Mode.EMBEDDED: 3}
-LEAST_CASES = 5
+MAX_SERVICES = {Mode.DISTRIBUTED: 3, Mode.REDIS: 1, Mode.EMBEDDED: 3}
+MIN_CASES = 5
 # A net for cases that hang: on a busy machine one may wait a minute for the database to count as reachable again.
 CASE_SECONDS = 240.0
-MOST_STIMULI = 50
+MAX_STIMULI = 50
 
 
 class Trials:
@@ -89,10 +89,10 @@ class Trials:
         left = {
             mode: len(line) / (self._open_services[mode] + 1)
             for mode, line in self._waiting.items()
-            if self._open_services[mode] < MOST_SERVICES[mode]
+            if self._open_services[mode] < MAX_SERVICES[mode]
         }
         mode = max(left, key=lambda mode: left[mode], default=None)
-        return mode if mode is not None and left[mode] >= LEAST_CASES else None
+        return mode if mode is not None and left[mode] >= MIN_CASES else None
 
     async def _run_cases(self, fork_server: ForkServer, mode: Mode) -> None:
         directory = self._directory / f"{mode}-{next(self._numbers)}"
@@ -141,7 +141,7 @@ async def run(trial: Trial, numbers: Iterator[int]) -> None:
         trial.service.control.release()
         if trial.struck is not None:
             break
-        assert len(trial.promises) < MOST_STIMULI, f"{trial.case} was never reached"
+        assert len(trial.promises) < MAX_STIMULI, f"{trial.case} was never reached"
         await trial.all_ended()  # or simulators would still be at work when the next are held
     await trial.recover()
     if trial.check is not None:

@@ -24,7 +24,7 @@ Launch = Callable[[Path, Sequence[str]], None]
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
-LONGEST_COMMAND = 1 << 17
+MAX_COMMAND_BYTES = 1 << 17
 
 
 def main(launcher: str, descriptor: int) -> None:
@@ -51,7 +51,7 @@ def serve(stack: ExitStack, commands: socket.socket) -> Mapping[str, Any] | None
             os.read(woken, 4096)
             reap(reports)
         if commands in ready:
-            data, descriptors, _, _ = socket.recv_fds(commands, LONGEST_COMMAND, 2)
+            data, descriptors, _, _ = socket.recv_fds(commands, MAX_COMMAND_BYTES, 2)
             if not data:
                 return None
             output, report = descriptors[0], stack.enter_context(socket.socket(fileno=descriptors[1]))

@@ -34,7 +34,7 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
 _M_ARENA_MAX = -8  # malloc.h
 TEMPLATE_NAME = "template"
 SIMULATOR_NAME = "simulator"
-_LONGEST_START = 1 << 17
+_MAX_START_BYTES = 1 << 17
 # The descriptor of a simulator's socket.
 _CHANNEL = 3
 
@@ -129,7 +129,7 @@ def _serve(commands: socket.socket, service: int) -> None:
 
 def _next(commands: socket.socket) -> tuple[Mapping[str, Any], Sequence[int]] | None:
     while True:
-        data, descriptors, _, _ = socket.recv_fds(commands, _LONGEST_START, 2)
+        data, descriptors, _, _ = socket.recv_fds(commands, _MAX_START_BYTES, 2)
         if not data:
             return None
         pid = _clone()

@@ -328,7 +328,7 @@ CLAIMS = (
     Guard(
         "shares.once",
         "the use of a project is measured once",
-        Replace("at - timedelta(seconds=MOST_SECONDS)"),
+        Replace("at - timedelta(seconds=MAX_SECONDS)"),
         (f"{FAIR_SHARE}::test_measurement_soon_after_another_counts_nothing_twice",),
     ),
     Guard(

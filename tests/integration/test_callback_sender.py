@@ -22,7 +22,7 @@ from ketline.domain.webhooks.callback_url import Address, CallbackRule
 from ketline.domain.webhooks.deliveries import Attempt, ClaimedDelivery, DeliveryId, new_secret
 from ketline.webhooks.network import SystemResolver
 from ketline.webhooks.sender import HttpCallbackSender
-from ketline.webhooks.stream import MOST_ANSWER_BYTES, BoundedStream
+from ketline.webhooks.stream import MAX_ANSWER_BYTES, BoundedStream
 from tests.receivers import ACCEPTED, answer, receiving
 
 LOOPBACK = CallbackRule((ip_network("127.0.0.0/8"),))
@@ -152,7 +152,7 @@ async def test_resolver_that_hangs_is_given_up_in_time() -> None:
 
 async def test_huge_answer_is_not_read() -> None:
     sent: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    huge = 512 * MOST_ANSWER_BYTES
+    huge = 512 * MAX_ANSWER_BYTES
 
     async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -160,9 +160,9 @@ async def test_huge_answer_is_not_read() -> None:
         total = 0
         try:
             while total < huge:
-                writer.write(b"x" * MOST_ANSWER_BYTES)
+                writer.write(b"x" * MAX_ANSWER_BYTES)
                 await writer.drain()
-                total += MOST_ANSWER_BYTES
+                total += MAX_ANSWER_BYTES
         except ConnectionError:
             pass
         finally:
@@ -184,7 +184,7 @@ async def test_huge_answer_is_not_read() -> None:
 )
 async def test_answer_that_does_not_come_to_its_end_is_not_read_on(start: bytes, repeated: bytes) -> None:
     """All of it is parsed, which would occupy the event loop for as long as the receiver likes."""
-    rest = repeated * (16 * MOST_ANSWER_BYTES // len(repeated))
+    rest = repeated * (16 * MAX_ANSWER_BYTES // len(repeated))
     async with receiving(lambda received: start + rest) as receiver:
         attempt = await sender().send(message(receiver.url))
     assert attempt == Attempt(error="ReadError: the answer is too long")
@@ -205,15 +205,15 @@ class Endless(httpcore.AsyncNetworkStream):
 @pytest.mark.parametrize("tls", [False, True])
 async def test_connection_gives_so_many_bytes_in_small_pieces_and_no_more(tls: bool) -> None:
     stream: httpcore.AsyncNetworkStream = BoundedStream(Endless())
-    sizes = [len(await stream.read(MOST_ANSWER_BYTES))]
+    sizes = [len(await stream.read(MAX_ANSWER_BYTES))]
     if tls:
         stream = await stream.start_tls(ssl.create_default_context())
-    while sum(sizes) < MOST_ANSWER_BYTES:
-        sizes.append(len(await stream.read(MOST_ANSWER_BYTES)))
-    assert sum(sizes) == MOST_ANSWER_BYTES
+    while sum(sizes) < MAX_ANSWER_BYTES:
+        sizes.append(len(await stream.read(MAX_ANSWER_BYTES)))
+    assert sum(sizes) == MAX_ANSWER_BYTES
     with pytest.raises(httpcore.ReadError):
         await stream.read(1)
-    assert max(sizes) <= MOST_ANSWER_BYTES / 8
+    assert max(sizes) <= MAX_ANSWER_BYTES / 8
 
 
 async def test_accepted_message_is_delivered_though_the_rest_of_the_answer_is_lost() -> None:

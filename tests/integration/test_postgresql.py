@@ -17,7 +17,7 @@ from ketline.domain.errors import DatabaseUnavailable
 
 LOCK_ROW = text("SELECT version_num FROM alembic_version FOR UPDATE")
 # The server's answers to log-in, to the driver's own questions and to a first statement are fewer.
-MOST_ANSWERS = 24
+MAX_ANSWERS = 24
 
 
 @pytest.mark.timeout(60)
@@ -88,7 +88,7 @@ async def test_a_connection_cut_after_any_answer_is_an_absent_database(postgres_
     url = make_url(postgres_url)
     assert url.port is not None
     absent = 0
-    for answers in range(MOST_ANSWERS):
+    for answers in range(MAX_ANSWERS):
         async with cutting_proxy(url.port, answers) as port:
             through_proxy = url.set(port=port).render_as_string(hide_password=False)
             async with open_database(through_proxy) as database:
@@ -97,7 +97,7 @@ async def test_a_connection_cut_after_any_answer_is_an_absent_database(postgres_
                 except DatabaseUnavailable:
                     absent += 1
 
-    assert 0 < absent < MOST_ANSWERS
+    assert 0 < absent < MAX_ANSWERS
 
 
 class Cutting(Connector):

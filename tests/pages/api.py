@@ -11,7 +11,7 @@ from tests.pages.calls import CALLS, HEAD, Call
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "api.md"
 SHOWN_URL = "http://localhost:8000"
-LONGEST_OUTPUT = 60
+MAX_OUTPUT_LINES = 60
 
 Values = Mapping[str, str]
 
@@ -90,9 +90,9 @@ def _output(answer: httpx.Response) -> Iterator[str]:
         lines = answer.text.splitlines()
     else:
         lines = []
-    yield from (line.rstrip() for line in lines[:LONGEST_OUTPUT])
-    if len(lines) > LONGEST_OUTPUT:
-        yield f"… ({len(lines) - LONGEST_OUTPUT} more lines)"
+    yield from (line.rstrip() for line in lines[:MAX_OUTPUT_LINES])
+    if len(lines) > MAX_OUTPUT_LINES:
+        yield f"… ({len(lines) - MAX_OUTPUT_LINES} more lines)"
 
 
 if __name__ == "__main__":

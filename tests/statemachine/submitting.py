@@ -24,7 +24,7 @@ from tests.statemachine.modelled import TWICE, ModelledMachine
 from tests.statemachine.world import PROJECTS, Rejection
 
 # Few tasks have long lives within the steps of an example.
-MOST_TASKS = 6
+MAX_TASKS = 6
 UNKNOWN = TaskId(UUID(int=0))
 KEYS = st.none() | st.builds(
     IdempotencyKey, key=st.sampled_from(["a", "b"]), fingerprint=st.sampled_from(["same", "same", "other"])
@@ -44,7 +44,7 @@ class SubmittingMachine(ModelledMachine):
     def first_tasks(self, budgets: list[int]) -> Any:
         return multiple(*(self._submit(None, max_attempts, False) for max_attempts in budgets))
 
-    @precondition(lambda self: len(self.submissions) < MOST_TASKS)
+    @precondition(lambda self: len(self.submissions) < MAX_TASKS)
     @rule(
         target=tasks,
         key=KEYS,

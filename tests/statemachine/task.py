@@ -13,8 +13,8 @@ from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 RETRY_SECONDS = 4000.0
 JITTER = (0.75, 1.25)
 MAX_CRASHES = 2
-MOST_EXCUSED = 10
-MOST_DOUBLINGS = 6
+MAX_EXCUSED = 10
+MAX_DOUBLINGS = 6
 
 MOVES: Mapping[str | None, set[str]] = {
     None: {"pending"},
@@ -134,12 +134,12 @@ class ModelTask:
 
     def reap(self, now: float) -> str:
         """As `spend`, one delay less: the life of the lease has been waited for."""
-        delay = RETRY_SECONDS * 2 ** min(self.spent - 1, MOST_DOUBLINGS) if self.spent else 0.0
+        delay = RETRY_SECONDS * 2 ** min(self.spent - 1, MAX_DOUBLINGS) if self.spent else 0.0
         return self._spend(now, "worker_lost", delay, crashed=True)
 
     def excuse(self, now: float) -> str:
         """An outage ended the attempt, which costs nothing unless that has happened too often."""
-        if sum(line.cause == "database_outage" for line in self.lines) >= MOST_EXCUSED:
+        if sum(line.cause == "database_outage" for line in self.lines) >= MAX_EXCUSED:
             return self.reap(now)
         self.available_at = self.due_at = now
         self._back_to_pending(now, "database_outage")
@@ -147,7 +147,7 @@ class ModelTask:
 
     def spend(self, now: float, cause: str, *, crashed: bool) -> str:
         """End an attempt that counts: back to pending after a drawn delay, or failed; gives which."""
-        return self._spend(now, cause, RETRY_SECONDS * 2 ** min(self.spent, MOST_DOUBLINGS), crashed=crashed)
+        return self._spend(now, cause, RETRY_SECONDS * 2 ** min(self.spent, MAX_DOUBLINGS), crashed=crashed)
 
     def cancel(self, now: float) -> None:
         self.code = "cancelled"
@@ -171,7 +171,7 @@ class ModelTask:
         self.dispatches = 0
 
     def take(self, now: float, first_interval: float) -> None:
-        self.due_at = now + first_interval * 2 ** min(self.dispatches, MOST_DOUBLINGS)
+        self.due_at = now + first_interval * 2 ** min(self.dispatches, MAX_DOUBLINGS)
         self.dispatches += 1
 
     def _spend(self, now: float, cause: str, delay: float, *, crashed: bool) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from ketline.config import available_cores, load_settings
 from ketline.execution.parent.machine import memory_bytes
-from ketline.runtime.limits import LEAST_SMALL_PROGRAM_BYTES, SIMULATOR_MEMORY_SHARE, execution_limits
+from ketline.runtime.limits import MIN_SMALL_PROGRAM_BYTES, SIMULATOR_MEMORY_SHARE, execution_limits
 
 MEBIBYTE = 1 << 20
 
@@ -26,7 +26,7 @@ def test_large_program_has_all_cores_and_a_small_one_its_slots() -> None:
 
 def test_many_slots_leave_something_to_each_and_to_a_large_program() -> None:
     limits = execution_limits(load_settings(worker_slots=256))
-    assert limits.share_bytes >= LEAST_SMALL_PROGRAM_BYTES
+    assert limits.share_bytes >= MIN_SMALL_PROGRAM_BYTES
     assert limits.memory_bytes >= limits.share_bytes
 
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 from ketline.api.connection import ConnectionLimits
 from ketline.api.connection.protocol import LINGER_SECONDS
 from ketline.api.responses.errors import KINDS
-from ketline.api.responses.field_errors import MOST_LISTED
+from ketline.api.responses.field_errors import MAX_LISTED
 from ketline.api.tasks.events import PING_SECONDS
 from ketline.config import Settings, variables
 from ketline.domain import limits
@@ -18,7 +18,7 @@ from ketline.domain.circuits.qpy import VERSIONS
 from ketline.domain.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from ketline.domain.tasks.priority import SECONDS_PER_POINT
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.transpiling.transpiler import MOST_REFINEMENT_STEPS, MOST_SEARCH_STEPS
+from ketline.execution.transpiling.transpiler import MAX_REFINEMENT_STEPS, MAX_SEARCH_STEPS
 
 ROOT = Path(__file__).parents[2]
 # Decisions tell what was measured when they were made.
@@ -50,8 +50,8 @@ LIMITS: Sequence[tuple[float, Sequence[str]]] = (
     (limits.MAX_DEVICE_BYTES / 2**20, ["a device of over N MiB"]),
     (limits.MAX_DEVICE_QUBITS, ["`qubits` \\| 1 to N objects"]),
     (limits.MAX_DEVICE_GATES, ["`gates` \\| up to N objects"]),
-    (MOST_SEARCH_STEPS, ["`VF2Layout`\\) ends after N steps"]),
-    (MOST_REFINEMENT_STEPS, ["`VF2PostLayout`\\) after N;"]),
+    (MAX_SEARCH_STEPS, ["`VF2Layout`\\) ends after N steps"]),
+    (MAX_REFINEMENT_STEPS, ["`VF2PostLayout`\\) after N;"]),
     (limits.MAX_DEVICE_NAME_CHARACTERS, ["`name` \\| 1 to N letters"]),
     (limits.MAX_DEVICE_DESCRIPTION_CHARACTERS, ["`description` \\| up to N printable"]),
     (limits.MAX_NAME_CHARACTERS, ["`name`: 1 to N characters"]),
@@ -66,7 +66,7 @@ LIMITS: Sequence[tuple[float, Sequence[str]]] = (
     (SECONDS_PER_POINT, ["counts as much as N seconds of waiting"]),
     (VERSIONS[0], ["versions N to [0-9]+", "`detail` names N to", "Versions before N"]),
     (VERSIONS[-1], ["versions [0-9]+ to N", "`detail` names [0-9]+ to N"]),
-    (MOST_LISTED, ["over N errors are counted"]),
+    (MAX_LISTED, ["over N errors are counted"]),
     (PING_SECONDS, ["every N s without an event"]),
     (LINGER_SECONDS, ["still sending has N s"]),
     (ConnectionLimits().head_bytes / 1024, ["N KiB together"]),

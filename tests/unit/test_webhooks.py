@@ -12,8 +12,8 @@ from ketline.domain.ids import TaskId
 from ketline.domain.status import TaskStatus
 from ketline.domain.webhooks.deliveries import (
     FIRST_RETRY_SECONDS,
-    LONGEST_DELIVERY,
-    LONGEST_RETRY_SECONDS,
+    MAX_DELIVERY_TIME,
+    MAX_RETRY_SECONDS,
     EndedMessage,
     new_secret,
     retry_seconds,
@@ -60,6 +60,6 @@ def test_pauses_double_up_to_an_hour(draw: float) -> None:
     pauses = [retry_seconds(attempt, draw) for attempt in range(1, 40)]
     assert pauses == sorted(pauses)
     assert 0.8 * FIRST_RETRY_SECONDS <= pauses[0] <= FIRST_RETRY_SECONDS
-    assert pauses[-1] <= LONGEST_RETRY_SECONDS
-    assert sum(pauses) > LONGEST_DELIVERY.total_seconds()
+    assert pauses[-1] <= MAX_RETRY_SECONDS
+    assert sum(pauses) > MAX_DELIVERY_TIME.total_seconds()
     assert retry_seconds(10_000, draw) == pauses[-1]

@@ -26,7 +26,7 @@ from ketline.schemas.webhooks import (
 router = APIRouter(tags=["deliveries"])
 
 # More dead deliveries are repeated by further requests.
-MOST_REPEATED = 1000
+MAX_REPEATED = 1000
 
 
 @router.get(
@@ -85,7 +85,7 @@ async def redeliver_dead(request: Request) -> RepeatedDeliveries:
     """Deliver up to 1000 dead messages of the project once more, the oldest first: repeat it while it returns as many.
     It is for receivers that were down for more than a day."""
     require_known_parameters(request)
-    return RepeatedDeliveries(repeated=await services_of(request).deliveries.repeat_dead(MOST_REPEATED))
+    return RepeatedDeliveries(repeated=await services_of(request).deliveries.repeat_dead(MAX_REPEATED))
 
 
 def _next(request: Request, last: DeliveryId) -> str:

@@ -28,7 +28,7 @@ from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
 from ketline.service.services import Services
 
 # Projects whose services are kept, with the statistics that they cache.
-MOST_PROJECTS = 1000
+MAX_PROJECTS = 1000
 
 
 async def guard(request: Request) -> None:
@@ -44,7 +44,7 @@ class Guard:
         self._authenticate = services.authenticate
         self._rate_limiter = services.rate_limiter
 
-        @lru_cache(MOST_PROJECTS)
+        @lru_cache(MAX_PROJECTS)
         def within(project: ProjectName) -> Services:
             return services.within(project)
 

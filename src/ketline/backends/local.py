@@ -28,7 +28,7 @@ _PAUSE_SECONDS = 0.2
 # The number of ended jobs whose results are kept; the oldest are dropped first.
 _KEPT_JOBS = 1_000
 # A run has no limit of its own: the worker cancels a job at its time limit.
-_LONGEST_RUN_SECONDS = 7 * 24 * 3600.0
+_MAX_RUN_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class LocalAdapter:
         try:
             async with self._runs.checkout() as process:
                 accepted.status = RemoteStatus.RUNNING
-                answer = await process.call("run", [job], _LONGEST_RUN_SECONDS)
+                answer = await process.call("run", [job], _MAX_RUN_SECONDS)
             counts: Mapping[str, int] = decode_answer(answer)
             check_counts(counts, job)
         except asyncio.CancelledError:

@@ -14,10 +14,10 @@ from ketline.client.models import Counts
 from ketline.client.problems import pointer
 
 BAR_WIDTH = 32
-_WIDEST = 10_000
-MOST_ROWS = 32
-MOST_IN_A_LINE = 4
-_MOST_SHOWN_QUBITS = 16
+_MAX_WIDTH = 10_000
+MAX_ROWS = 32
+MAX_IN_A_LINE = 4
+_MAX_SHOWN_QUBITS = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 STATUS_COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "processing": "blue"}
 
@@ -70,7 +70,7 @@ def show_counts(console: Console, result: Result) -> None:
         console.print(Text(printable(text)), soft_wrap=True)
         return
     if not console.is_terminal:
-        console.width = max(console.width, _WIDEST)  # elsewhere lines have no limit, so fold none
+        console.width = max(console.width, _MAX_WIDTH)  # elsewhere lines have no limit, so fold none
     for number, counts in enumerate(result.points):
         if len(result.points) > 1:
             console.print(f"point {number}")
@@ -138,8 +138,8 @@ def _device(task: Task) -> str:
     """The device of a task, and where its program was placed there."""
     if task.profile is None or (placement := task.profile.placement) is None:
         return str((task.data.get("device") or {}).get("name", ""))
-    layout = ", ".join(map(str, placement.layout[:_MOST_SHOWN_QUBITS]))
-    more = ", …" if len(placement.layout) > _MOST_SHOWN_QUBITS else ""
+    layout = ", ".join(map(str, placement.layout[:_MAX_SHOWN_QUBITS]))
+    more = ", …" if len(placement.layout) > _MAX_SHOWN_QUBITS else ""
     size = f"depth {placement.depth}, two-qubit gates {placement.two_qubit_gates}"
     return f"{placement.device} (qubits {layout}{more}; {size})"
 
@@ -177,8 +177,8 @@ def outcomes(result: Result | None) -> str:
     if len(result.points) != 1:
         return f": {len(result.points)} points"
     ranked = _ranked(result.counts)
-    shown = [f"{key} {count}" for key, count in ranked[:MOST_IN_A_LINE]]
-    return ": " + ", ".join(shown + (["…"] if len(ranked) > MOST_IN_A_LINE else []))
+    shown = [f"{key} {count}" for key, count in ranked[:MAX_IN_A_LINE]]
+    return ": " + ", ".join(shown + (["…"] if len(ranked) > MAX_IN_A_LINE else []))
 
 
 def _hold(task: Task) -> str:
@@ -215,11 +215,11 @@ def _show_table(console: Console, counts: Counts, shots: int, corrected: Mapping
     if corrected is not None:
         table.add_column("corrected", justify="right")
     table.add_column("", no_wrap=True)
-    for outcome, count in ranked[:MOST_ROWS]:
+    for outcome, count in ranked[:MAX_ROWS]:
         more = [] if corrected is None else [f"{corrected[outcome]:.1%}"]
         table.add_row(outcome, str(count), f"{count / shots:.1%}", *more, Text(_bar(count / largest), style="cyan"))
     console.print(table)
-    if hidden := ranked[MOST_ROWS:]:
+    if hidden := ranked[MAX_ROWS:]:
         rest = sum(count for _, count in hidden)
         console.print(f"… and {len(hidden)} other outcomes with {rest} counts; --json prints all of them.")
 

@@ -42,13 +42,13 @@ from ketline.domain.limits import MAX_BATCH_TASKS
 from ketline.domain.status import TaskStatus
 
 # Below the minute after which many proxies close a connection without traffic.
-LONGEST_WAIT_SECONDS = 30
+MAX_WAIT_SECONDS = 30
 # How long a submission waits for its task to end before it returns the task's id.
 FIRST_WAIT_SECONDS = 1
 # A batch request of more bytes is split.
-MOST_BYTES_IN_A_REQUEST = 4 << 20
+MAX_BYTES_IN_A_REQUEST = 4 << 20
 # Pauses between polls of a task, if the service does not wait.
-FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, POLL_GROWTH = 0.02, 2.0, 1.5
+FIRST_POLL_SECONDS, MAX_POLL_SECONDS, POLL_GROWTH = 0.02, 2.0, 1.5
 QUICK_SECONDS = 0.5
 
 # A service may show tasks in the shape of older services to clients that do not prefer another.
@@ -184,7 +184,7 @@ class Flows:
         pause = FIRST_POLL_SECONDS
         while True:
             started = self.now()
-            wait = int(min(LONGEST_WAIT_SECONDS, max(deadline - started, 0)))
+            wait = int(min(MAX_WAIT_SECONDS, max(deadline - started, 0)))
             task = yield from self.read(task_id, wait_seconds=wait, deadline=deadline)
             if task.ended:
                 return task
@@ -193,7 +193,7 @@ class Flows:
             if self.now() - started < QUICK_SECONDS:
                 # The service did not wait: it is stopping, or has waiting turned off.
                 yield Pause(min(pause, left))
-                pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
+                pause = min(pause * POLL_GROWTH, MAX_POLL_SECONDS)
 
     def wait_for_all(self, task_ids: Sequence[UUID], timeout_seconds: float | None) -> Flow[Mapping[UUID, Task | None]]:
         """Wait until all these tasks have ended, and read them, many in one request; None for a task that is missing.
@@ -226,7 +226,7 @@ class Flows:
         pause = FIRST_POLL_SECONDS
         while True:
             started = self.now()
-            wait = int(min(LONGEST_WAIT_SECONDS, max(deadline - started, 0)))
+            wait = int(min(MAX_WAIT_SECONDS, max(deadline - started, 0)))
             if found := (yield from self._ended(task_ids, until, wait, deadline)):
                 return found
             if (seconds_left := deadline - self.now()) <= 0:
@@ -234,7 +234,7 @@ class Flows:
             if self.now() - started < QUICK_SECONDS:
                 # The service did not wait, see `wait`.
                 yield Pause(min(pause, seconds_left))
-                pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
+                pause = min(pause * POLL_GROWTH, MAX_POLL_SECONDS)
 
     def _ended(
         self, task_ids: Sequence[UUID], until: Literal["all", "any"], wait_seconds: int, deadline: float
@@ -421,7 +421,7 @@ def parts_of(items: Sequence[Mapping[str, object]]) -> Iterator[Sequence[bytes]]
     size = 0
     for item in items:
         written = json.dumps(item, separators=(",", ":")).encode()
-        if part and (len(part) == MAX_BATCH_TASKS or size + len(written) > MOST_BYTES_IN_A_REQUEST):
+        if part and (len(part) == MAX_BATCH_TASKS or size + len(written) > MAX_BYTES_IN_A_REQUEST):
             yield part
             part, size = [], 0
         part.append(written)

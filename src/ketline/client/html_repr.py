@@ -9,9 +9,9 @@ from html import escape
 
 from ketline.domain.results.observable import ExpectationValues
 
-MOST_BARS = 16
-MOST_POINTS = 4
-MOST_ROWS = 16
+MAX_BARS = 16
+MAX_POINTS = 4
+MAX_ROWS = 16
 _BAR, _GAP, _HEIGHT, _MARGIN = 26, 6, 90, 14
 STATUS_COLOURS = {"completed": "#1a7f37", "failed": "#c62828", "cancelled": "#8a6d00", "processing": "#1565c0"}
 _STYLE = "font: 13px/1.5 system-ui, sans-serif"
@@ -39,9 +39,9 @@ def task_html(
         parts.append(_image(drawing))
     if values is not None:
         return "".join([*parts, values_table(values, errors), "</div>"])
-    parts += [f"<div>{histogram_svg(counts)}</div>" for counts in points[:MOST_POINTS]]
-    if len(points) > MOST_POINTS:
-        parts.append(f"<div>… and {len(points) - MOST_POINTS} more points</div>")
+    parts += [f"<div>{histogram_svg(counts)}</div>" for counts in points[:MAX_POINTS]]
+    if len(points) > MAX_POINTS:
+        parts.append(f"<div>… and {len(points) - MAX_POINTS} more points</div>")
     return "".join([*parts, "</div>"])
 
 
@@ -50,9 +50,9 @@ def values_table(values: ExpectationValues, errors: ExpectationValues | None = N
     rows = _rows(values)
     errors_of = [[None] * len(row) for row in rows] if errors is None else _rows(errors)
     shown = "".join(
-        f"<tr>{_cells(row, own)}</tr>" for row, own in zip(rows[:MOST_ROWS], errors_of[:MOST_ROWS], strict=True)
+        f"<tr>{_cells(row, own)}</tr>" for row, own in zip(rows[:MAX_ROWS], errors_of[:MAX_ROWS], strict=True)
     )
-    note = f"<div>… and {len(rows) - MOST_ROWS} more points</div>" if len(rows) > MOST_ROWS else ""
+    note = f"<div>… and {len(rows) - MAX_ROWS} more points</div>" if len(rows) > MAX_ROWS else ""
     return f'<table aria-label="Expectation values">{shown}</table>{note}'
 
 
@@ -66,13 +66,13 @@ def _cells(row: Sequence[float], errors: Sequence[float | None]) -> str:
         f"<td>{escape(f'{float(value):.6g}')}{'' if error is None else f' ± {float(error):.2g}'}</td>"
         for value, error in zip(row, errors, strict=True)
     ]
-    more = [f"<td>… and {len(row) - MOST_BARS} more</td>"] if len(row) > MOST_BARS else []
-    return "".join(shown[:MOST_BARS] + more)
+    more = [f"<td>… and {len(row) - MAX_BARS} more</td>"] if len(row) > MAX_BARS else []
+    return "".join(shown[:MAX_BARS] + more)
 
 
 def histogram_svg(counts: Mapping[str, int]) -> str:
     """Draw the counts of the most frequent outcomes as bars, in the order of their keys."""
-    shown = sorted(sorted(counts, key=lambda key: (-counts[key], key))[:MOST_BARS])
+    shown = sorted(sorted(counts, key=lambda key: (-counts[key], key))[:MAX_BARS])
     largest = max(counts.values(), default=0) or 1
     label = max((len(key) for key in shown), default=0) * 7
     width = len(shown) * (_BAR + _GAP) + _GAP

@@ -29,10 +29,10 @@ from ketline.client.trace_context import trace_headers
 
 T = TypeVar("T")
 CONNECT_SECONDS = 10.0
-MOST_CONNECTIONS = 100
-REQUESTS = httpx.Limits(max_connections=MOST_CONNECTIONS)
+MAX_CONNECTIONS = 100
+REQUESTS = httpx.Limits(max_connections=MAX_CONNECTIONS)
 # Each open stream occupies a connection, so streams need an unlimited pool that requests do not share.
-STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=MOST_CONNECTIONS)
+STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=MAX_CONNECTIONS)
 
 
 class HttpDriver:

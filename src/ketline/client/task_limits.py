@@ -12,8 +12,8 @@ CHARACTERS_OF_A_NUMBER = 24
 CHARACTERS_OF_A_COUNT = 14
 # A group of circuits is simulated one after another, so it is kept small: several slots take several groups of a job,
 # and all circuits of a group take less than a second of the time limit of one task.
-MOST_CIRCUITS = 50
-MOST_OPERATIONS_BY_AMPLITUDES = 1 << 24
+MAX_CIRCUITS = 50
+MAX_OPERATIONS_BY_AMPLITUDES = 1 << 24
 # Only this part of a limit is used for numbers and outcomes; the rest is for everything around them.
 _DIVISOR = 2
 

@@ -18,8 +18,8 @@ from ketline.domain.status import TaskStatus
 
 MEDIA_TYPE = "text/event-stream"
 # A service sends at least a comment every 15 s.
-LONGEST_SILENCE_SECONDS = 45.0
-SHORTEST_SILENCE_SECONDS = 0.2
+MAX_SILENCE_SECONDS = 45.0
+MIN_SILENCE_SECONDS = 0.2
 # The pause before reopening a stream: one that the service ended, and one that broke.
 RECONNECT_SECONDS = 1.0
 BROKEN_SECONDS = 0.2
@@ -29,7 +29,7 @@ REMEMBERED_EVENTS = 2000
 CHECK_SECONDS = 10.0
 CHECKED_AT_ONCE = 20
 # This many tasks or more that ended at the same time are read as a list, with one request for all of them.
-FEWEST_LISTED = 3
+MIN_LISTED = 3
 ENDED = [status.value for status in TaskStatus if status.terminal]
 ALL_FIELDS = ["result", "history", "profile", "metadata"]
 
@@ -99,7 +99,7 @@ class Stream:
         self.is_open = False
 
     def _request(self) -> Request:
-        self._read_timeout_seconds = max(SHORTEST_SILENCE_SECONDS, min(LONGEST_SILENCE_SECONDS, self._seconds_left()))
+        self._read_timeout_seconds = max(MIN_SILENCE_SECONDS, min(MAX_SILENCE_SECONDS, self._seconds_left()))
         headers = {"accept": MEDIA_TYPE} | ({} if self.after is None else {"last-event-id": str(self.after)})
         return Request(method="GET", path=self._path, headers=headers, read_timeout_seconds=self._read_timeout_seconds)
 
@@ -223,7 +223,7 @@ class Completion:
                 self._tasks_left[task_id] = self._tasks_left.pop(task_id)
                 to_check[task_id] = None
         ended = [event for event in ends if event.task_id in self._tasks_left]
-        if len(ended) >= FEWEST_LISTED:
+        if len(ended) >= MIN_LISTED:
             yield from self._list_since(min(event.change.at for event in ended), len(ended))
         for task_id in to_check:
             yield from self._check(task_id)

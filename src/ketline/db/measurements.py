@@ -20,13 +20,13 @@ from ketline.domain.attempts.predicted_work import QueueDurations
 from ketline.domain.operations.measurements import QueueMeasurement, ServiceMeasurement
 from ketline.domain.status import TaskStatus
 from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS
-from ketline.domain.webhooks.deliveries import LONGEST_DELIVERY
+from ketline.domain.webhooks.deliveries import MAX_DELIVERY_TIME
 
 TIME_LIMIT_SECONDS = 2.0
 # SQLite asks so often whether to go on, counted in steps of its virtual machine: about once a millisecond.
 _STEPS = 20_000
 # More messages than these are not counted: those of an outage of all receivers must not keep the rest from being read.
-MOST_WEBHOOKS = 100_000
+MAX_WEBHOOKS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ def _count_tasks() -> Select[Any]:
 def _count_webhooks() -> Select[int, float]:
     """Counts the messages that are still to be delivered, of all projects, those of tasks that ended just now too."""
     # Repeated deliveries are as old as their repetition.
-    begun = select(after(deliveries.c.give_up_at, literal(-LONGEST_DELIVERY.total_seconds())).label("since"))
-    waiting = begun.where(deliveries.c.next_at.is_not(None)).limit(MOST_WEBHOOKS)
-    due = select(tasks.c.completed_at.label("since")).where(IS_DUE).limit(MOST_WEBHOOKS)
+    begun = select(after(deliveries.c.give_up_at, literal(-MAX_DELIVERY_TIME.total_seconds())).label("since"))
+    waiting = begun.where(deliveries.c.next_at.is_not(None)).limit(MAX_WEBHOOKS)
+    due = select(tasks.c.completed_at.label("since")).where(IS_DUE).limit(MAX_WEBHOOKS)
     both = union_all(select(waiting.subquery()), select(due.subquery())).subquery()
     return select(func.count().label("waiting"), seconds_between(func.min(both.c.since), now()).label("oldest_seconds"))
 

@@ -21,8 +21,8 @@ INTERVAL_SECONDS = 1.0
 # The age at which a project's use counts for half.
 HALF_LIFE_SECONDS = 60.0
 # After a pause, attempts that ended earlier are not counted: the processes were down, or nothing ran.
-MOST_SECONDS = 60.0
-LEAST_SECONDS = 0.1
+MAX_SECONDS = 60.0
+MIN_SECONDS = 0.1
 
 _ID = 1
 _ENDED = (TaskStatus.COMPLETED, TaskStatus.FAILED)
@@ -53,7 +53,7 @@ def _measure(connection: Connection) -> None:
     elif row.passed < 0:
         _add(connection, row.at, INTERVAL_SECONDS)  # the clock was set back
     elif row.passed >= INTERVAL_SECONDS / 2:
-        _add(connection, row.at, min(row.passed, MOST_SECONDS))
+        _add(connection, row.at, min(row.passed, MAX_SECONDS))
 
 
 def _add(connection: Connection, at: datetime, seconds: float) -> None:
@@ -63,7 +63,7 @@ def _add(connection: Connection, at: datetime, seconds: float) -> None:
     connection.execute(update(share_measurements).values(measured_at=at))
     less = project_shares.c.used_seconds * 0.5 ** (seconds / HALF_LIFE_SECONDS)  # guard: shares.decay
     connection.execute(update(project_shares).values(used_seconds=less))
-    connection.execute(delete(project_shares).where(project_shares.c.used_seconds < LEAST_SECONDS))
+    connection.execute(delete(project_shares).where(project_shares.c.used_seconds < MIN_SECONDS))
     if used:
         connection.execute(_upsert(dialect_of(connection)), [_values(row) for row in used])
 

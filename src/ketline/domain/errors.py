@@ -80,7 +80,7 @@ from ketline.domain.failures import Failure, FailureCode
 from ketline.domain.status import TaskStatus
 
 # The most characters of a name from a request that a message repeats.
-_LONGEST_PART = 64
+_MAX_PART_CHARACTERS = 64
 
 
 class KetlineError(Exception):
@@ -576,5 +576,5 @@ class SimulatorNotStarted(SimulatorDied):
 
 def _short(name: str) -> str:
     """A name from a request as messages repeat it."""
-    shown = name[:_LONGEST_PART]
+    shown = name[:_MAX_PART_CHARACTERS]
     return shown if shown.isprintable() else ascii(shown)

@@ -21,9 +21,9 @@ log = structlog.get_logger()
 # A key that the issuer has withdrawn is rejected after at most this time.
 REFRESH_SECONDS = 600.0
 # Between two requests, whatever tokens arrive: anyone can send one with the id of a key that does not exist.
-LEAST_SECONDS = 10.0
+MIN_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 _ASYMMETRIC = frozenset({"RSA", "EC", "OKP"})
 
 
@@ -37,7 +37,7 @@ class IssuerKeys:
     issuer: str
     client: httpx.AsyncClient
     refresh_seconds: float = REFRESH_SECONDS
-    least_seconds: float = LEAST_SECONDS
+    least_seconds: float = MIN_SECONDS
     endpoints: Mapping[str, Any] = field(default_factory=dict, init=False)
     _keys: KeySet | None = field(default=None, init=False)
     _fetched_at: float = field(default=float("-inf"), init=False)
@@ -89,7 +89,7 @@ class IssuerKeys:
             body = bytearray()
             async for part in response.aiter_bytes():
                 body += part
-                if len(body) > MOST_BYTES:
+                if len(body) > MAX_BYTES:
                     raise ValueError("the document is too large")
         document = httpx.Response(200, content=bytes(body)).json()
         if not isinstance(document, dict):

@@ -7,7 +7,7 @@ import pennylane as qml
 from pennylane.exceptions import DeviceError
 
 # The matrix of an observable on more wires is not written as a sum of Pauli operators.
-_MOST_WIRES_OF_A_MATRIX = 4
+_MAX_WIRES_OF_A_MATRIX = 4
 _REAL_TOLERANCE = 1e-12
 
 
@@ -15,7 +15,7 @@ def sentence_of(observable: Any) -> Any:
     """The observable as a `PauliSentence`, or None where that would be too long."""
     if observable.pauli_rep is not None:
         return observable.pauli_rep
-    if len(observable.wires) <= _MOST_WIRES_OF_A_MATRIX and observable.has_matrix:
+    if len(observable.wires) <= _MAX_WIRES_OF_A_MATRIX and observable.has_matrix:
         wires = observable.wires
         return qml.pauli_decompose(qml.matrix(observable, wire_order=wires), wire_order=wires, pauli=True)
     return None

@@ -16,7 +16,7 @@ from pennylane.ops import Conditional, Controlled, MidMeasure
 from pennylane.transforms import broadcast_expand, defer_measurements
 
 from ketline.client.convert.pennylane import GATES_WITH_ANGLES, SMALL, WITHOUT_EFFECT
-from ketline.client.convert.unitaries import MOST_QUBITS
+from ketline.client.convert.unitaries import MAX_QUBITS
 
 DEFERRED = "deferred"
 # The dimension of a parameter that is a matrix; an angle has none, or one of broadcast values.
@@ -77,7 +77,7 @@ def accepted_operation(operation: Any) -> bool:
     angles = bool(operation.data) and all(math.ndim(value) < _MATRIX for value in operation.data)
     if operation.has_decomposition and (angles or len(operation.wires) > SMALL):
         return False
-    return bool(operation.has_matrix) and len(operation.wires) <= MOST_QUBITS
+    return bool(operation.has_matrix) and len(operation.wires) <= MAX_QUBITS
 
 
 def accepted_exactly(measurement: Any) -> bool:

@@ -14,8 +14,8 @@ from ketline.client.convert.expressions import real
 from ketline.client.convert.pennylane import program_of_tape
 from ketline.client.convert.writer import ProgramWriter
 from ketline.client.task_limits import (
-    MOST_CIRCUITS,
-    MOST_OPERATIONS_BY_AMPLITUDES,
+    MAX_CIRCUITS,
+    MAX_OPERATIONS_BY_AMPLITUDES,
     TaskLimits,
     points_in_a_task,
     portions,
@@ -112,7 +112,7 @@ def _most_points(requests: Sequence[Request], inputs: int, limits: TaskLimits) -
         letters = len(first.wires) + 32
         fitting = min(fitting, MAX_OBSERVABLE_TERMS // terms, limits.input_characters // (terms * letters))
     work = work_of(len(first.tape.operations), len(first.wires))
-    return max(1, min(fitting, MOST_CIRCUITS, MOST_OPERATIONS_BY_AMPLITUDES // max(1, work)))
+    return max(1, min(fitting, MAX_CIRCUITS, MAX_OPERATIONS_BY_AMPLITUDES // max(1, work)))
 
 
 def _task_of(requests: Sequence[Request], members: Sequence[int], inputs: Mapping[int, Any]) -> PlannedTask:

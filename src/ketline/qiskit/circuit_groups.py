@@ -12,8 +12,8 @@ from qiskit.circuit import ControlFlowOp, Parameter
 
 from ketline.client.convert.qiskit import SerializedCircuit, serialized
 from ketline.client.task_limits import (
-    MOST_CIRCUITS,
-    MOST_OPERATIONS_BY_AMPLITUDES,
+    MAX_CIRCUITS,
+    MAX_OPERATIONS_BY_AMPLITUDES,
     TaskLimits,
     points_in_a_task,
     portions,
@@ -39,7 +39,7 @@ def groups_of(
     circuits: Sequence[Any],
     limits: TaskLimits,
     result_characters: float,
-    most: int = MOST_CIRCUITS,
+    most: int = MAX_CIRCUITS,
     *,
     with_delays: bool = False,
 ) -> list[CircuitGroup]:
@@ -55,7 +55,7 @@ def groups_of(
         structure, angles[number] = _structure_of(circuit) if len(circuits) > 1 else (None, ())
         alike.setdefault(number if structure is None else structure, []).append(number)
     split = partial(
-        _split, circuits, angles, limits, result_characters, min(most, MOST_CIRCUITS), with_delays=with_delays
+        _split, circuits, angles, limits, result_characters, min(most, MAX_CIRCUITS), with_delays=with_delays
     )
     return sorted(chain.from_iterable(map(split, alike.values())), key=lambda group: group.members[0])
 
@@ -86,7 +86,7 @@ def _split(
     varying = np.flatnonzero((values != values[0]).any(axis=0))
     if len(members) > 1 and len(varying) <= MAX_INPUTS:
         fitting = points_in_a_task(limits, max(1, len(varying)), result_characters)
-        most = min(most, fitting, MOST_OPERATIONS_BY_AMPLITUDES // _work_of(first))
+        most = min(most, fitting, MAX_OPERATIONS_BY_AMPLITUDES // _work_of(first))
     else:
         most = 1
     template = None
@@ -103,7 +103,7 @@ def _split(
 
 def _structure_of(circuit: Any) -> tuple[_Structure | None, Sequence[float]]:
     """The common structure of a group's circuits, and the circuit's angles; None for a circuit that is not grouped."""
-    if circuit.num_vars or not circuit.data or _work_of(circuit) > MOST_OPERATIONS_BY_AMPLITUDES:
+    if circuit.num_vars or not circuit.data or _work_of(circuit) > MAX_OPERATIONS_BY_AMPLITUDES:
         return None, ()
     bits = {bit: number for number, bit in enumerate((*circuit.qubits, *circuit.clbits))}
     registers = [(one.name, tuple(bits[bit] for bit in one)) for one in (*circuit.qregs, *circuit.cregs)]

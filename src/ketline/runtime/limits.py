@@ -14,15 +14,15 @@ from ketline.execution.parent.machine import memory_bytes
 SIMULATOR_MEMORY_SHARE = 0.7
 # The share of a slot's equal part that small programs may use; one large program at a time gets the rest of all parts.
 SMALL_PROGRAM_SHARE = 0.25
-LEAST_SMALL_PROGRAM_BYTES = 64 << 20
+MIN_SMALL_PROGRAM_BYTES = 64 << 20
 
 
 def execution_limits(settings: Settings) -> ExecutionLimits:
     """The limits of a simulator for a large program and for others, from the settings and this machine."""
     slots = settings.worker_slots
     machine = int(memory_bytes() * SIMULATOR_MEMORY_SHARE)
-    small = max(LEAST_SMALL_PROGRAM_BYTES, int(machine / slots * SMALL_PROGRAM_SHARE))
-    beside = LEAST_SMALL_PROGRAM_BYTES if settings.short_task_s else 0
+    small = max(MIN_SMALL_PROGRAM_BYTES, int(machine / slots * SMALL_PROGRAM_SHARE))
+    beside = MIN_SMALL_PROGRAM_BYTES if settings.short_task_s else 0
     # On a machine with little memory, at least an equal share.
     large = max(machine - (slots - 1) * small - beside, machine // slots)
     if settings.simulator_memory_mb is not None:
@@ -49,7 +49,7 @@ def short_program_limits(settings: Settings) -> ExecutionLimits:
     limits = execution_limits(settings)
     return replace(
         limits,
-        small_memory_bytes=min(LEAST_SMALL_PROGRAM_BYTES, limits.memory_bytes),
+        small_memory_bytes=min(MIN_SMALL_PROGRAM_BYTES, limits.memory_bytes),
         share_threads=1,
         longest_seconds=settings.short_task_s,
         gpu=False,

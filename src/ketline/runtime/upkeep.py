@@ -26,7 +26,7 @@ from ketline.service.upkeep.contact import DatabaseContact
 from ketline.service.upkeep.deliveries import DeliverMessages
 from ketline.service.upkeep.dispatcher import Dispatcher
 from ketline.service.upkeep.reaper import Reaper
-from ketline.service.upkeep.recorder import LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS, Recorder
+from ketline.service.upkeep.recorder import MAX_DELAY_SECONDS, MIN_DELAY_SECONDS, Recorder
 from ketline.webhooks.network import SystemResolver
 from ketline.webhooks.sender import HttpCallbackSender
 
@@ -56,7 +56,7 @@ async def open_upkeep(
     )
     history = SqlStatisticsHistory(repository.database)
     # At random, so that processes which look whether a minute is recorded mostly find it.
-    delay = SystemRandom().uniform(LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS)
+    delay = SystemRandom().uniform(MIN_DELAY_SECONDS, MAX_DELAY_SECONDS)
     recorder = Recorder(history, clock, delay_seconds=delay)
     queue = SqlDeliveryQueue(repository.database)
     retention = retention_of(settings, repository.database)

@@ -19,7 +19,7 @@ from ketline.domain.limits import HIGHEST_PRIORITY
 from ketline.schemas.callbacks import CallbackText
 from ketline.schemas.types import Timestamp
 
-LONGEST_LIFETIME_SECONDS = 36_500 * 86_400
+MAX_LIFETIME_SECONDS = 36_500 * 86_400
 _KEY_ID = "0f8b6a4f2c1d"
 _REQUEST = ConfigDict(extra="forbid", strict=True)
 
@@ -43,7 +43,7 @@ ProjectText = Annotated[
 OwnerText = Annotated[str, Field(min_length=1, max_length=MAX_OWNER_CHARACTERS), _valid(parse_owner)]
 Lifetime = Annotated[
     float | None,
-    Field(gt=0, le=LONGEST_LIFETIME_SECONDS, description="Seconds after which the key ends; without it, never"),
+    Field(gt=0, le=MAX_LIFETIME_SECONDS, description="Seconds after which the key ends; without it, never"),
 ]
 
 
@@ -70,7 +70,7 @@ class RotationRequest(BaseModel):
     model_config = _REQUEST
 
     overlap_s: float = Field(
-        default=0, ge=0, le=LONGEST_LIFETIME_SECONDS, description="Seconds for which the old key remains valid"
+        default=0, ge=0, le=MAX_LIFETIME_SECONDS, description="Seconds for which the old key remains valid"
     )
     lifetime_s: Lifetime = None
 

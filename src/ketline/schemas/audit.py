@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ketline.domain.access.audit import MOST_ENTRIES
+from ketline.domain.access.audit import MAX_ENTRIES
 from ketline.schemas.access import ProjectText
 from ketline.schemas.types import Timestamp
 
-_LARGEST_NUMBER = 2**63 - 1
+_MAX_NUMBER = 2**63 - 1
 
 
 class AuditParameters(BaseModel):
@@ -18,9 +18,9 @@ class AuditParameters(BaseModel):
 
     project: Annotated[ProjectText | None, Field(description="Only what was done in this project")] = None
     cursor: Annotated[
-        int | None, Field(ge=1, le=_LARGEST_NUMBER, description="Start of the page: from `next` of another page")
+        int | None, Field(ge=1, le=_MAX_NUMBER, description="Start of the page: from `next` of another page")
     ] = None
-    limit: Annotated[int, Field(ge=1, le=MOST_ENTRIES, description="Most entries of a page")] = 50
+    limit: Annotated[int, Field(ge=1, le=MAX_ENTRIES, description="Most entries of a page")] = 50
 
 
 class AuditEntryView(BaseModel):

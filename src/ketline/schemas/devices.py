@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ketline.domain.devices.device import DEVICE_NAME, DEVICE_OPERATIONS
-from ketline.domain.devices.device_fields import LEAST_TIME, MOST_NS, MOST_US
+from ketline.domain.devices.device_fields import MAX_NS, MAX_US, MIN_TIME
 from ketline.domain.limits import (
     MAX_DEVICE_DESCRIPTION_CHARACTERS,
     MAX_DEVICE_GATES,
@@ -15,8 +15,8 @@ from ketline.domain.limits import (
 from ketline.schemas.types import Timestamp
 
 _SHAPE = ConfigDict(extra="forbid", strict=True)
-_Microseconds = Annotated[float | None, Field(ge=LEAST_TIME, le=MOST_US)]
-_Nanoseconds = Annotated[float | None, Field(ge=0, le=MOST_NS)]
+_Microseconds = Annotated[float | None, Field(ge=MIN_TIME, le=MAX_US)]
+_Nanoseconds = Annotated[float | None, Field(ge=0, le=MAX_NS)]
 _Probability = Annotated[float | None, Field(ge=0, le=1)]
 _Qubit = Annotated[int, Field(ge=0, lt=MAX_DEVICE_QUBITS)]
 
@@ -59,7 +59,7 @@ class DeviceDocument(BaseModel):
         description="That of the path, if it is given",
     )
     description: str | None = Field(default=None, max_length=MAX_DEVICE_DESCRIPTION_CHARACTERS)
-    dt_ns: Annotated[float | None, Field(ge=LEAST_TIME, le=MOST_NS)] = Field(
+    dt_ns: Annotated[float | None, Field(ge=MIN_TIME, le=MAX_NS)] = Field(
         default=None, description="The unit of its durations"
     )
     qubits: Annotated[list[DeviceQubitShape], Field(min_length=1, max_length=MAX_DEVICE_QUBITS)]

@@ -13,7 +13,7 @@ from ketline.schemas.types import Timestamp
 from ketline.schemas.usage import ALL_PROJECTS
 
 MINUTE_SECONDS, DAY_SECONDS = 60, 86_400
-_LONGEST_QUEUE_NAME = 200
+_MAX_QUEUE_NAME_CHARACTERS = 200
 # The day before the first and the day after the last are days too.
 _FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
@@ -41,7 +41,8 @@ class HistoryParameters(BaseModel):
     end: Annotated[_Time | None, Field(alias="to", description="Where it ends; default: now")] = None
     step: _Step = None
     queue: Annotated[
-        str | None, Field(min_length=1, max_length=_LONGEST_QUEUE_NAME, description="One queue only; default: all")
+        str | None,
+        Field(min_length=1, max_length=_MAX_QUEUE_NAME_CHARACTERS, description="One queue only; default: all"),
     ] = None
     project: Annotated[
         str | None,

@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 from ketline.domain.limits import MAX_ARRAY_DIMENSIONS, MAX_ARRAY_ELEMENTS, MAX_INPUT_BITS, MAX_INPUTS, MAX_SWEEP_POINTS
 from ketline.domain.tasks.inputs import InputValue
 
-LONGEST_INPUT_NAME = 255
-_LARGEST_INPUT = 2**64
+MAX_INPUT_NAME_CHARACTERS = 255
+_MAX_INPUT = 2**64
 _BITS = re.compile(f"[01]{{1,{MAX_INPUT_BITS}}}")
 _INDEX = re.compile(r"\[[0-9]+\]$")
 
@@ -59,7 +59,7 @@ def _check(inputs: object) -> object:
 
 def _check_name(name: str) -> None:
     # Parameters of QPY may be elements of vectors: "x[3]".
-    if not _INDEX.sub("", name).isidentifier() or len(name) > LONGEST_INPUT_NAME:
+    if not _INDEX.sub("", name).isidentifier() or len(name) > MAX_INPUT_NAME_CHARACTERS:
         raise _error("must have identifiers for names")
 
 
@@ -99,7 +99,7 @@ def _check_scalar(value: object) -> None:
             raise _error("must have strings of 0 and 1 only")
     elif not isinstance(value, (bool, int, float)):
         raise _error("must have numbers, booleans, strings of bits, arrays, or lists of them")
-    elif not abs(value) < _LARGEST_INPUT:
+    elif not abs(value) < _MAX_INPUT:
         raise _error("must have finite numbers, integers of at most 64 bits")
 
 

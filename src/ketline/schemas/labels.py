@@ -22,7 +22,7 @@ from ketline.domain.limits import (
 
 FARTHEST_SCHEDULE = timedelta(days=MAX_SCHEDULE_DAYS)
 
-_LARGEST_NUMBER = 2**64
+_MAX_NUMBER = 2**64
 # Control characters, surrogates, and the separators that end a line.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Source: RFC 3339, section 5.6, `date-time`; pydantic alone would take "1700000000" too.
@@ -85,7 +85,7 @@ def _children(value: JsonValue) -> Iterable[JsonValue]:
 def _reject_unstorable(value: JsonValue) -> None:
     if isinstance(value, str) and ("\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)):
         raise PydanticCustomError("metadata_characters", "must not contain NUL characters or lone surrogates")
-    if isinstance(value, (int, float)) and not abs(value) < _LARGEST_NUMBER:
+    if isinstance(value, (int, float)) and not abs(value) < _MAX_NUMBER:
         raise PydanticCustomError("metadata_number", "must have finite numbers, integers of at most 64 bits")
 
 

@@ -18,8 +18,8 @@ from ketline.schemas.labels import Moment, Schedule, Tag, TaskMetadata, TaskName
 from ketline.schemas.tasks import StatusEntry, TaskFailure, TaskProfile, TaskResult
 from ketline.schemas.types import Timestamp
 
-LONGEST_CURSOR = 200
-_LARGEST_SEED = 2**63 - 1
+MAX_CURSOR_CHARACTERS = 200
+_MAX_SEED = 2**63 - 1
 
 
 def split_at_commas(values: object) -> object:
@@ -57,7 +57,10 @@ class ListParameters(BaseModel):
     )
     cursor: Annotated[
         str | None,
-        Field(max_length=LONGEST_CURSOR, description="Start of the page: from `next` of a page with the same filters"),
+        Field(
+            max_length=MAX_CURSOR_CHARACTERS,
+            description="Start of the page: from `next` of a page with the same filters",
+        ),
     ] = None
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE_TASKS, description="Most tasks of a page")] = DEFAULT_PAGE_TASKS
     fields: Annotated[
@@ -189,7 +192,7 @@ class RerunRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"seed": "new"}]})
 
     seed: Annotated[
-        Literal["same", "new"] | Annotated[int, Field(ge=0, le=_LARGEST_SEED)],
+        Literal["same", "new"] | Annotated[int, Field(ge=0, le=_MAX_SEED)],
         Field(description="The same seed gives the same counts"),
     ] = "same"
     shots: Annotated[int | None, Field(ge=1, description="Default: the shots of the original")] = None

@@ -18,10 +18,10 @@ from ketline.domain.limits import (
     MAX_NOISE_TERMS,
 )
 
-_MOST_OPERATIONS = 16
-_LONGEST_NAME = 64
+_MAX_OPERATIONS = 16
+_MAX_NAME_CHARACTERS = 64
 # A day, in each unit.
-_MOST_US, _MOST_NS = 86_400e6, 86_400e9
+_MAX_US, _MAX_NS = 86_400e6, 86_400e9
 # Numbers that Aer writes can be wrong in the last digits.
 _ROUNDING = 1e-8
 
@@ -30,7 +30,7 @@ _Computed = Annotated[float, Field(ge=-_ROUNDING, le=1 + _ROUNDING, allow_inf_na
 _Entry = Annotated[float, Field(ge=-1 - _ROUNDING, le=1 + _ROUNDING, allow_inf_nan=False)]
 _Pair = Annotated[list[_Entry], Field(min_length=2, max_length=2)]
 _Matrix = Annotated[list[Annotated[list[_Pair], Field(min_length=2, max_length=4)]], Field(min_length=2, max_length=4)]
-_Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
+_Name = Annotated[str, Field(min_length=1, max_length=_MAX_NAME_CHARACTERS)]
 _Operands = Annotated[list[Annotated[int, Field(ge=0, le=1)]], Field(min_length=1, max_length=2)]
 _GateQubits = Annotated[
     list[Annotated[list[Annotated[int, Field(ge=0, le=MAX_NOISE_QUBITS - 1)]], Field(min_length=1, max_length=2)]],
@@ -56,10 +56,10 @@ class _Readout(_Shape):
 
 class _ThermalRelaxation(_Shape):
     name: Literal["thermal_relaxation"]
-    t1_us: Annotated[float, Field(gt=1e-6, le=_MOST_US, allow_inf_nan=False)]
-    t2_us: Annotated[float, Field(gt=1e-6, le=_MOST_US, allow_inf_nan=False)]
-    one_qubit_ns: Annotated[float, Field(ge=0, le=_MOST_NS, allow_inf_nan=False)] = 0.0
-    two_qubit_ns: Annotated[float, Field(ge=0, le=_MOST_NS, allow_inf_nan=False)] = 0.0
+    t1_us: Annotated[float, Field(gt=1e-6, le=_MAX_US, allow_inf_nan=False)]
+    t2_us: Annotated[float, Field(gt=1e-6, le=_MAX_US, allow_inf_nan=False)]
+    one_qubit_ns: Annotated[float, Field(ge=0, le=_MAX_NS, allow_inf_nan=False)] = 0.0
+    two_qubit_ns: Annotated[float, Field(ge=0, le=_MAX_NS, allow_inf_nan=False)] = 0.0
 
     @model_validator(mode="after")
     def _require_physical_times(self) -> "_ThermalRelaxation":
@@ -104,10 +104,10 @@ def _check_operation(value: object) -> object:
 
 class _QuantumError(_Shape):
     type: Literal["qerror"]
-    id: Annotated[str, Field(max_length=_LONGEST_NAME)] = ""
-    operations: Annotated[list[_Name], Field(min_length=1, max_length=_LONGEST_NAME)]
+    id: Annotated[str, Field(max_length=_MAX_NAME_CHARACTERS)] = ""
+    operations: Annotated[list[_Name], Field(min_length=1, max_length=_MAX_NAME_CHARACTERS)]
     instructions: Annotated[
-        list[Annotated[list[Annotated[object, PlainValidator(_check_operation)]], Field(max_length=_MOST_OPERATIONS)]],
+        list[Annotated[list[Annotated[object, PlainValidator(_check_operation)]], Field(max_length=_MAX_OPERATIONS)]],
         Field(min_length=1, max_length=MAX_NOISE_TERMS),
     ]
     probabilities: Annotated[list[_Computed], Field(min_length=1, max_length=MAX_NOISE_TERMS)]

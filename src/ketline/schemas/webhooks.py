@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ketline.domain.limits import DEFAULT_PAGE_TASKS, MAX_PAGE_TASKS
-from ketline.domain.webhooks.deliveries import LONGEST_OVERLAP, DeliveryState
+from ketline.domain.webhooks.deliveries import MAX_OVERLAP, DeliveryState
 from ketline.schemas.types import Timestamp
 
 _SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - the example of the specification of Standard Webhooks
@@ -67,7 +67,7 @@ class SecretRotation(BaseModel):
     overlap_s: float = Field(
         default=86_400,
         ge=0,
-        le=LONGEST_OVERLAP.total_seconds(),
+        le=MAX_OVERLAP.total_seconds(),
         description="Seconds for which messages are signed with the previous secret too",
     )
 

@@ -9,7 +9,7 @@ from ketline.domain.access.principals import ProjectName
 
 # The database deletes a content without tasks after an hour; the task of a submission is stored much sooner.
 STORED_AGAIN_AFTER = timedelta(minutes=10)
-MOST_CHARACTERS = 16 << 20
+MAX_CHARACTERS = 16 << 20
 
 # A project, and the digest of a content.
 ContentKey = tuple[ProjectName, str]
@@ -17,7 +17,7 @@ ContentKey = tuple[ProjectName, str]
 
 @dataclass(slots=True)
 class ContentCache:
-    """The contents that a process used last, up to `MOST_CHARACTERS`, and when it stored each.
+    """The contents that a process used last, up to `MAX_CHARACTERS`, and when it stored each.
 
     `stored_at` is in seconds of the monotonic clock. Projects share no content: a request that is faster would tell
     that another project has the same.
@@ -36,7 +36,7 @@ class ContentCache:
         """Cache a content, and remove the oldest ones beyond the limit."""
         self.texts[key] = text
         self.texts.move_to_end(key)
-        while len(self.texts) > 1 and sum(map(len, self.texts.values())) > MOST_CHARACTERS:
+        while len(self.texts) > 1 and sum(map(len, self.texts.values())) > MAX_CHARACTERS:
             oldest, _ = self.texts.popitem(last=False)
             self.stored_at.pop(oldest, None)
 

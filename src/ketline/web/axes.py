@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from ketline.web.formatting import round_duration
 
-_MOST_INTERVALS = 4
-_MOST_TIMES = 7
-_MOST_DURATIONS = 8
+_MAX_INTERVALS = 4
+_MAX_TIMES = 7
+_MAX_DURATIONS = 8
 _DAY = 86_400
 # Seconds that are ticks of an axis of durations.
 _DURATIONS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, _DAY, 10 * _DAY, 100 * _DAY, 1000 * _DAY)
@@ -37,7 +37,7 @@ class Scale:
 def linear_scale(values: Iterable[float]) -> Scale:
     """From 0 to a round number that no value exceeds."""
     most = max(values, default=0.0)
-    step = _round_up(most / _MOST_INTERVALS) if most > 0 else 1.0
+    step = _round_up(most / _MAX_INTERVALS) if most > 0 else 1.0
     number = max(1, math.ceil(most / step - 1e-9))
     ticks = [Tick(share=index / number, text=_plain(index * step)) for index in range(number + 1)]
     return Scale(ticks, lambda value: value / (number * step))
@@ -49,7 +49,7 @@ def duration_scale(values: Iterable[float]) -> Scale:
     above = bisect_left(_DURATIONS, max(positive, default=1.0) * (1 - 1e-9))
     high = min(max(above, 1), len(_DURATIONS) - 1)
     below = bisect_right(_DURATIONS, min(positive, default=0.001) * (1 + 1e-9)) - 1
-    low = max(0, min(below, high - 1), high - _MOST_DURATIONS + 1)
+    low = max(0, min(below, high - 1), high - _MAX_DURATIONS + 1)
     bottom, decades = _DURATIONS[low], math.log10(_DURATIONS[high] / _DURATIONS[low])
 
     def share_of(value: float) -> float:
@@ -63,7 +63,7 @@ def duration_scale(values: Iterable[float]) -> Scale:
 def time_ticks(start: datetime, end: datetime) -> Sequence[Tick]:
     """Round times in UTC, days where the axis is longer than some days."""
     first, last = start.timestamp(), end.timestamp()
-    pace = next((pace for pace in _PACES if (last - first) / pace < _MOST_TIMES), _PACES[-1])
+    pace = next((pace for pace in _PACES if (last - first) / pace < _MAX_TIMES), _PACES[-1])
     times = range(math.ceil(first / pace) * pace, math.floor(last) + 1, pace)
     return [Tick(share=(time - first) / (last - first), text=_time(time, pace)) for time in times]
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from math import cos, dist, pi, sin, sqrt
 
 # Larger devices are not drawn: the page has only their tables.
-MOST_DRAWN_QUBITS = 200
-MOST_DRAWN_EDGES = 1_000
+MAX_DRAWN_QUBITS = 200
+MAX_DRAWN_EDGES = 1_000
 WIDTH, MARGIN = 800.0, 24.0
 # Radii of the circle of a qubit: the largest, and the least that has room for a number.
-MOST_RADIUS, LABELLED_RADIUS = 11.0, 8.0
+MAX_RADIUS, LABELLED_RADIUS = 11.0, 8.0
 _LOWEST, _HIGHEST = 2 * MARGIN, 560.0
 _PIVOTS = 24
 _STEPS = 60
 # If two places are closer than this, all qubits are on a circle.
-_LEAST_GAP = 7.0
+_MIN_GAP = 7.0
 
 Place = tuple[float, float]
 Edge = tuple[int, int]
@@ -40,12 +40,12 @@ class CouplingDrawing:
 
 def drawing_of(qubits: int, edges: Sequence[Edge]) -> CouplingDrawing | None:
     """The drawing of a device's couplings; None if it has none, or too many."""
-    if not edges or qubits > MOST_DRAWN_QUBITS or len(edges) > MOST_DRAWN_EDGES:
+    if not edges or qubits > MAX_DRAWN_QUBITS or len(edges) > MAX_DRAWN_EDGES:
         return None
     height, places = _scaled(_by_distances(qubits, edges))
-    if _least_distance(places) < _LEAST_GAP:
+    if _least_distance(places) < _MIN_GAP:
         height, places = _scaled(_circle(qubits))
-    radius = min(MOST_RADIUS, 0.45 * _least_distance(places))
+    radius = min(MAX_RADIUS, 0.45 * _least_distance(places))
     return CouplingDrawing(height=height, places=places, radius=radius)
 
 

@@ -9,7 +9,7 @@ from ketline.domain.devices.device import Device, DeviceGate
 from ketline.web.coupling import CouplingDrawing, Place, drawing_of
 
 # The page shows only the first rows of longer tables.
-MOST_ROWS = 200
+MAX_ROWS = 200
 _LIGHTEST = 0.3
 
 

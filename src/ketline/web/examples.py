@@ -8,7 +8,7 @@ from pathlib import Path
 _PACKAGED = Path(__file__).parent.parent / "_examples"
 _REPOSITORY = Path(__file__).parents[3] / "examples"
 
-_LONGEST_ACRONYM = 3  # GHZ, QFT
+_MAX_ACRONYM_CHARACTERS = 3  # GHZ, QFT
 
 # The order of the list, simplest first; other files follow.
 _ORDER = ("bell", "ghz", "teleportation", "qft", "grover", "ansatz", "error_correction")
@@ -24,7 +24,7 @@ class Example:
     @property
     def title(self) -> str:
         words = self.name.replace("_", " ")
-        return words.upper() if len(words) <= _LONGEST_ACRONYM else words.capitalize()
+        return words.upper() if len(words) <= _MAX_ACRONYM_CHARACTERS else words.capitalize()
 
     @property
     def summary(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ketline.domain.devices.device_run import DEFAULT_LEVEL, DeviceRun
 
-MOST_TERMS = 6
+MAX_TERMS = 6
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -72,9 +72,9 @@ def size(count: int | None) -> str:
 
 
 def observable(terms: Mapping[str, float]) -> str:
-    """A sum of Pauli operators, such as `0.5·XX - IZ`; of more than `MOST_TERMS` terms the rest is counted."""
-    shown = [f"{_factor(factor)}{paulis}" for paulis, factor in list(terms.items())[:MOST_TERMS]]
-    more = [f"{len(terms) - MOST_TERMS} more"] if len(terms) > MOST_TERMS else []
+    """A sum of Pauli operators, such as `0.5·XX - IZ`; of more than `MAX_TERMS` terms the rest is counted."""
+    shown = [f"{_factor(factor)}{paulis}" for paulis, factor in list(terms.items())[:MAX_TERMS]]
+    more = [f"{len(terms) - MAX_TERMS} more"] if len(terms) > MAX_TERMS else []
     return " + ".join([*shown, *more]).replace("+ -", "- ") or "0"
 
 

@@ -21,10 +21,10 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-MOST_LINES = 1000
-MOST_CHARACTERS = 100_000
+MAX_LINES = 1000
+MAX_CHARACTERS = 100_000
 # Longer lines are truncated.
-MOST_IN_A_LINE = 500
+MAX_IN_A_LINE = 500
 CONTEXT_LINES = 2
 
 
@@ -61,9 +61,9 @@ class Listing:
 
 
 def listing(program: str, *, line: int | None = None, column: int | None = None, openqasm: bool = True) -> Listing:
-    """The beginning of a program, up to `MOST_LINES`, with a caret at the given position; only OpenQASM is coloured."""
+    """The beginning of a program, up to `MAX_LINES`, with a caret at the given position; only OpenQASM is coloured."""
     text = _normalized(program)
-    shown = _truncated(text[:MOST_CHARACTERS].split("\n", MOST_LINES)[:MOST_LINES])
+    shown = _truncated(text[:MAX_CHARACTERS].split("\n", MAX_LINES)[:MAX_LINES])
     return Listing(
         lines=_lines(shown, first=1, wrong=line, column=column, openqasm=openqasm), cut=len(shown) < len(text)
     )
@@ -80,7 +80,7 @@ def excerpt(program: str, line: int, column: int | None = None) -> Listing:
 
 
 def _truncated(lines: Sequence[str]) -> str:
-    return "\n".join(line if len(line) <= MOST_IN_A_LINE else f"{line[:MOST_IN_A_LINE]} …" for line in lines)
+    return "\n".join(line if len(line) <= MAX_IN_A_LINE else f"{line[:MAX_IN_A_LINE]} …" for line in lines)
 
 
 def _lines(text: str, *, first: int, wrong: int | None, column: int | None, openqasm: bool = True) -> Sequence[Line]:

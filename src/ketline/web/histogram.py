@@ -12,7 +12,7 @@ from ketline.domain.results.outcomes import Counts
 # How many outcomes have a bar.
 SHOWN = 32
 # Longest label in characters: a third of the width of a phone.
-LONGEST_LABEL = 14
+MAX_LABEL_CHARACTERS = 14
 
 
 class BarOrder(StrEnum):
@@ -42,9 +42,9 @@ class Bar:
     @property
     def label(self) -> str:
         """The outcome; of a long one the middle is left out."""
-        if len(self.outcome) <= LONGEST_LABEL:
+        if len(self.outcome) <= MAX_LABEL_CHARACTERS:
             return self.outcome
-        half = LONGEST_LABEL // 2
+        half = MAX_LABEL_CHARACTERS // 2
         return f"{self.outcome[:half]}…{self.outcome[-half + 1 :]}"
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ketline.domain.results.outputs import COMPLEX, Output, Outputs, OutputType
 
-MOST_ENTRIES = 16
+MAX_ENTRIES = 16
 _MATRICES = frozenset({OutputType.DENSITY_MATRIX, OutputType.UNITARY})
 
 
@@ -54,7 +54,7 @@ def output_row(
             return f"{index:0{width}b}"
         return f"{index >> width:0{width}b}, {index & (1 << width) - 1:0{width}b}"
 
-    shown = sorted(nlargest(MOST_ENTRIES, range(size), key=magnitude))
+    shown = sorted(nlargest(MAX_ENTRIES, range(size), key=magnitude))
     values = [_complex(numbers[2 * at : 2 * at + 2]) if is_complex else f"{numbers[at]:.6g}" for at in shown]
     return OutputRow(name, kind, qubits, size, list(zip(map(label, shown), values, strict=True)))
 
@@ -63,7 +63,7 @@ def _row_of_values(name: str, qubits: Sequence[int], numbers: Sequence[float], *
     """The first values, by the number of the observable, with their variances if they have any."""
     size = len(numbers) // 2 if of_pairs else len(numbers)
     entries = []
-    for number in range(min(size, MOST_ENTRIES)):
+    for number in range(min(size, MAX_ENTRIES)):
         value = numbers[2 * number] if of_pairs else numbers[number]
         variance = f" (variance {numbers[2 * number + 1]:.6g})" if of_pairs else ""
         entries.append((str(number), f"{value:.6g}{variance}"))

@@ -13,7 +13,7 @@ from ketline.schemas.submissions import SubmitRequest
 Snippet = tuple[str, str]
 
 # Most proxies, and this service, accept request lines of 8 kB.
-LONGEST_ADDRESS = 7_500
+MAX_ADDRESS_CHARACTERS = 7_500
 
 # Names of the fields in the client. The program is separate; times are left out, because they need a datetime.
 _CLIENT_NAMES = {
@@ -38,7 +38,7 @@ def body_of(submission: SubmitRequest) -> Mapping[str, object]:
 def form_address(fields: Mapping[str, str]) -> str | None:
     """The query string that restores the form, None if the URL would be too long."""
     query = "?" + urlencode({name: value for name, value in fields.items() if value})
-    return query if len(query) <= LONGEST_ADDRESS else None
+    return query if len(query) <= MAX_ADDRESS_CHARACTERS else None
 
 
 def snippets(submission: SubmitRequest, base: str) -> Sequence[Snippet]:

@@ -10,7 +10,7 @@ from ketline.domain.tasks.lists import TaskStatistics
 
 LENGTH = timedelta(hours=1)
 # Enough for an hour of a page that is updated every two seconds.
-MOST_POINTS = 1800
+MAX_POINTS = 1800
 WIDTH, HEIGHT = 100.0, 30.0
 
 
@@ -40,7 +40,7 @@ class Line:
 class TimeSeries:
     """The statistics of the last hour, in memory; they are only recorded while a system page is open."""
 
-    _points: deque[Point] = field(default_factory=lambda: deque(maxlen=MOST_POINTS), init=False)
+    _points: deque[Point] = field(default_factory=lambda: deque(maxlen=MAX_POINTS), init=False)
 
     def add(self, statistics: TaskStatistics) -> Point:
         """Add statistics, unless they are already the last point or older, and return the last point."""

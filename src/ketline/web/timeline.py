@@ -11,7 +11,7 @@ from ketline.domain.status import TaskStatus
 from ketline.domain.tasks.task import StatusChange, Task
 
 # A smaller share of the bar would be invisible.
-LEAST_WIDTH = 0.01
+MIN_WIDTH = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def _attempt_seconds(task: Task) -> float:
 
 def _scaled(named: Sequence[tuple[str, float]]) -> Sequence[Part]:
     total = sum(seconds for _, seconds in named) or 1.0
-    widths = [max(LEAST_WIDTH, seconds / total) for _, seconds in named]
+    widths = [max(MIN_WIDTH, seconds / total) for _, seconds in named]
     whole = sum(widths)
     return [
         Part(name=name, seconds=seconds, start=sum(widths[:index]) / whole, width=widths[index] / whole)

@@ -16,7 +16,7 @@ from ketline.domain.webhooks.callback_url import Address, CallbackRule, Callback
 from ketline.webhooks.stream import BoundedStream
 
 # The most addresses of a host that are tried.
-MOST_ADDRESSES = 3
+MAX_ADDRESSES = 3
 CONNECT_SECONDS = 5.0
 # A resolver that does not answer occupies a thread for the resolver's timeout, however short this process waits: by
 # default 10 s for one name server, 30 s for three. So there are more threads than attempts.
@@ -93,7 +93,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         failure: httpcore.ConnectError | httpcore.ConnectTimeout = httpcore.ConnectError("its host has no address")
-        for address in (await self._permitted(host, port))[:MOST_ADDRESSES]:
+        for address in (await self._permitted(host, port))[:MAX_ADDRESSES]:
             try:
                 stream = await self._backend.connect_tcp(
                     str(address), port, CONNECT_SECONDS, local_address, socket_options

@@ -11,7 +11,7 @@ import httpcore
 from standardwebhooks import Webhook
 
 from ketline.domain.webhooks.callback_url import CallbackRule, parse_callback
-from ketline.domain.webhooks.deliveries import LONGEST_RETRY_SECONDS, Attempt, ClaimedDelivery, message_id
+from ketline.domain.webhooks.deliveries import MAX_RETRY_SECONDS, Attempt, ClaimedDelivery, message_id
 from ketline.webhooks.network import AddressRejected, CheckedNetwork, Resolve
 
 # For the rest of an answer whose status has arrived.
@@ -96,7 +96,7 @@ def _outcome(response: httpcore.Response) -> Attempt:
 def _retry_after(response: httpcore.Response) -> float:
     """The pause that a receiver asks for in seconds; a date, or what is none, counts as no pause."""
     given = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"")
-    return min(float(given), LONGEST_RETRY_SECONDS) if given.isdigit() else 0.0
+    return min(float(given), MAX_RETRY_SECONDS) if given.isdigit() else 0.0
 
 
 def _described(error: Exception) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import httpcore
 
 # Of all that a receiver sends: interim responses, headers, chunks with what frames them, and what is in these.
-MOST_ANSWER_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 64 * 1024
 # What is parsed before other work of the event loop has its turn.
 _READ_BYTES = 4096
 
@@ -14,7 +14,7 @@ _READ_BYTES = 4096
 class BoundedStream(httpcore.AsyncNetworkStream):
     """Reads up to `most_bytes` of a connection, without TLS if it has that, and raises httpcore's `ReadError` then."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, most_bytes: int = MOST_ANSWER_BYTES) -> None:
+    def __init__(self, stream: httpcore.AsyncNetworkStream, most_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._stream = stream
         self._left = most_bytes
 

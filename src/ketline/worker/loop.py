@@ -22,7 +22,7 @@ from ketline.service.health.simulators import SimulatorStatus
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
 from ketline.worker.pool import ACQUIRE_TIMEOUT_SECONDS, SimulatorPool
-from ketline.worker.retries import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
+from ketline.worker.retries import MAX_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
 from ketline.worker.short_slot import ShortPrograms, ShortSlot
 
 log = structlog.get_logger()
@@ -115,7 +115,7 @@ class Worker:
             finally:
                 simulators.ended(number)
             await pause(stop, seconds)
-            seconds = min(2 * seconds, LONGEST_RETRY_SECONDS)
+            seconds = min(2 * seconds, MAX_RETRY_SECONDS)
 
     async def _consumer(self, number: int, limit: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event) -> None:
         while not stop.is_set():

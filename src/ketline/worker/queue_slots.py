@@ -15,7 +15,7 @@ from ketline.ports.tasks.queue import ConsumerSlot, Delivery, TaskConsumer
 from ketline.ports.tasks.runner import CircuitRunner, RunnerFactory
 from ketline.service.claim_gate import ClaimGate
 from ketline.worker.consumers import ConsumerLimit
-from ketline.worker.retries import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
+from ketline.worker.retries import MAX_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
 from ketline.worker.slot_runner import SlotRunner
 
 log = structlog.get_logger()
@@ -75,7 +75,7 @@ class QueueSlots:
             except Exception:
                 log.exception("slot.crashed", slot=self.process.queue.name)
             await pause(self.stop, seconds)
-            seconds = min(2 * seconds, LONGEST_RETRY_SECONDS)
+            seconds = min(2 * seconds, MAX_RETRY_SECONDS)
 
     def _open(self, number: int) -> AbstractAsyncContextManager[ConsumerSlot]:
         queue = self.process.queue

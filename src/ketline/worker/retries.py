@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 RETRY_SECONDS = 1.0
 # The pause before another attempt to start a simulator doubles up to this.
-LONGEST_RETRY_SECONDS = 10.0
+MAX_RETRY_SECONDS = 10.0
 
 
 async def until_available(delivery: Delivery, work: Callable[[], Awaitable[object]], stop: asyncio.Event) -> bool:

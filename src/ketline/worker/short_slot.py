@@ -19,7 +19,7 @@ from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.claim_gate import ClaimGate
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
-from ketline.worker.retries import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
+from ketline.worker.retries import MAX_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
 from ketline.worker.slot_runner import SlotRunner
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class ShortSlot:
             except Exception:
                 log.exception("slot.crashed", slot="short")
             await pause(self.stop, seconds)
-            seconds = min(2 * seconds, LONGEST_RETRY_SECONDS)
+            seconds = min(2 * seconds, MAX_RETRY_SECONDS)
 
     async def _serve(self, runner: SlotRunner) -> None:
         """Run tasks on this runner; return when it has been idle for `idle_seconds`.

@@ -22,7 +22,7 @@ QPY = RunOptions(format=ProgramFormat.QPY)
 HEADER_BYTES = 20
 DAMAGED, DAMAGED_OF_LONG_RUNS = 25, 80
 # Of the address space a process may take, by RLIMIT_AS: what importing takes, and 256 MiB of memory.
-MOST_BYTES = 3 << 30
+MAX_BYTES = 3 << 30
 
 
 def circuit() -> Any:
@@ -77,4 +77,4 @@ async def test_files_that_ask_for_all_memory_end_at_the_limit(runner: ChildRunne
 async def test_limit_is_the_systems(runner: ChildRunner) -> None:
     await runner.open()
     space = next(line for line in read_proc(runner, "limits").splitlines() if line.startswith("Max address space"))
-    assert int(space.split()[3]) <= MOST_BYTES
+    assert int(space.split()[3]) <= MAX_BYTES

@@ -11,7 +11,7 @@ from tests.model.state import COMPLETED, FAILED, PENDING, PROCESSING, TERMINAL
 
 Steps = Iterator[Step[State]]
 IDLE = Worker()
-MOST_ON_THE_WAY = 1
+MAX_ON_THE_WAY = 1
 
 
 def worker_steps(state: State, number: int, scenario: JobScenario, guards: JobGuards) -> Steps:
@@ -74,7 +74,7 @@ def _call(state: State, number: int, worker: Worker, scenario: JobScenario, guar
         for what, after in outcomes.items():
             looking = after.with_row(doubt=True).with_worker(number, Worker("looking"))
             yield Step(f"worker {number} submits, and {what} is lost", False, looking)
-        if state.wire < MOST_ON_THE_WAY:
+        if state.wire < MAX_ON_THE_WAY:
             late = state.with_row(doubt=True)._replace(wire=state.wire + 1).with_worker(number, Worker("looking"))
             yield Step(f"worker {number} submits, and the request is late", False, late)
     if scenario.unavailable:
@@ -153,7 +153,7 @@ def _gone(state: State, number: int, worker: Worker, scenario: JobScenario) -> I
     yield "", gone
     if worker.phase == "committed":
         yield ", its request arrives", received(gone, scenario)[0]
-        if scenario.lost_answers and state.wire < MOST_ON_THE_WAY:
+        if scenario.lost_answers and state.wire < MAX_ON_THE_WAY:
             yield ", its request is late", gone._replace(wire=state.wire + 1)
 
 

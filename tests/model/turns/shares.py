@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tests.model.checker import Model, Step
 
 # The use from which on more makes no difference in the model.
-MOST_USED = 3
+MAX_USED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def turns(scenario: TurnScenario, guards: TurnGuards) -> Model[Shares]:
             yield _measurement(state, guards)
 
     others = len(scenario.weights) - 1
-    return Model(Shares((MOST_USED, *[0] * others), (0,) * (others + 1)), steps)
+    return Model(Shares((MAX_USED, *[0] * others), (0,) * (others + 1)), steps)
 
 
 def _claims(state: Shares, scenario: TurnScenario, guards: TurnGuards) -> Iterator[Step[Shares]]:
@@ -110,7 +110,7 @@ def _ends(state: Shares) -> Iterator[Step[Shares]]:
         if running:
             fewer = state._replace(running=_plus(state.running, project, -1))
             yield Step(f"a short task of project {project} ends", True, fewer)
-            used = min(MOST_USED, state.used[project] + 1)
+            used = min(MAX_USED, state.used[project] + 1)
             measured = fewer._replace(used=_plus(fewer.used, project, used - state.used[project]))
             yield Step(f"a long task of project {project} ends", True, measured)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ketline.api.tasks.output_text import OutputText, chosen_text
-from ketline.api.tasks.stored import LARGEST_AT_ONCE_BYTES
+from ketline.api.tasks.stored import MAX_AT_ONCE_BYTES
 from ketline.domain.ids import TaskId
 from ketline.domain.results.outputs import COMPLEX, Output, OutputType
 from ketline.domain.results.result import Point
@@ -67,7 +67,7 @@ def points(repository: FakeTaskRepository) -> list[Mapping[str, Output]]:
 
 
 async def is_large(client: httpx.AsyncClient) -> bool:
-    return len((await client.get(f"/tasks/{TASK_ID}")).content) > LARGEST_AT_ONCE_BYTES
+    return len((await client.get(f"/tasks/{TASK_ID}")).content) > MAX_AT_ONCE_BYTES
 
 
 async def test_json_is_that_of_the_task(client: httpx.AsyncClient, outputs: Mapping[str, Output]) -> None:
@@ -108,7 +108,7 @@ async def test_page_shows_the_largest_entries(
         outputs=found,
         counts={"00": 1024} if counted else None,
     )
-    assert len((await client.get(f"/tasks/{task_id}")).content) > LARGEST_AT_ONCE_BYTES
+    assert len((await client.get(f"/tasks/{task_id}")).content) > MAX_AT_ONCE_BYTES
     page = (await client.get(f"/ui/tasks/{task_id}")).text
     assert f"{12345:015b}" in page
     assert "0.5 - 0.25i" in page

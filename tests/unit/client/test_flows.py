@@ -25,7 +25,7 @@ from ketline.client import (
     WaitTimeout,
 )
 from ketline.client.decoding import read_task
-from ketline.client.flows import MOST_BYTES_IN_A_REQUEST, parts_of
+from ketline.client.flows import MAX_BYTES_IN_A_REQUEST, parts_of
 from ketline.client.models import Accepted
 from ketline.client.problems import failure_of
 from ketline.client.steps import Lost, Request, Response
@@ -324,7 +324,7 @@ def test_parts_fit_into_a_request_and_keep_the_order() -> None:
     parts = list(parts_of(items))
     assert [[json.loads(one)["n"] for one in part] for part in parts] == [[0], [1, 2], [3, 4]]
     assert all(len(part) <= MAX_BATCH_TASKS for part in parts)
-    assert all(sum(map(len, part)) <= MOST_BYTES_IN_A_REQUEST for part in parts if len(part) > 1)
+    assert all(sum(map(len, part)) <= MAX_BYTES_IN_A_REQUEST for part in parts if len(part) > 1)
 
 
 def test_failure_points_at_the_line() -> None:

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from ketline.client.decoding import read_task
-from ketline.client.html_repr import MOST_BARS, MOST_ROWS, histogram_svg, task_html, values_table
+from ketline.client.html_repr import MAX_BARS, MAX_ROWS, histogram_svg, task_html, values_table
 from tests.unit.client.scripted import task
 
 HOSTILE = '<script>alert(1)</script>"&'
@@ -33,8 +33,8 @@ def test_histogram_has_a_bar_for_each_outcome_in_order() -> None:
 
 def test_histogram_of_many_outcomes_counts_the_others() -> None:
     shown = histogram_svg({f"{number:06b}": number + 1 for number in range(50)})
-    assert shown.count("<rect") == MOST_BARS
-    assert f"{50 - MOST_BARS} other outcomes" in shown
+    assert shown.count("<rect") == MAX_BARS
+    assert f"{50 - MAX_BARS} other outcomes" in shown
 
 
 def test_result_has_html() -> None:
@@ -63,7 +63,7 @@ def test_estimates_are_shown_with_their_errors() -> None:
 
 
 def test_table_of_many_values_counts_the_others() -> None:
-    shown = values_table([[0.5] * (MOST_BARS + 3)] * (MOST_ROWS + 2))
-    assert shown.count("0.5") == MOST_BARS * MOST_ROWS
+    shown = values_table([[0.5] * (MAX_BARS + 3)] * (MAX_ROWS + 2))
+    assert shown.count("0.5") == MAX_BARS * MAX_ROWS
     assert "and 3 more" in shown
     assert "and 2 more points" in shown

@@ -24,7 +24,7 @@ from ketline.client import (
     UnexpectedAnswer,
 )
 from ketline.client.convert import from_qiskit
-from ketline.client.http import MOST_CONNECTIONS, _settings
+from ketline.client.http import MAX_CONNECTIONS, _settings
 from tests.unit.client.scripted import TASK_ID, accepted, event, task
 
 URL = "http://ketline.test/below/"
@@ -193,7 +193,7 @@ class Connection(httpcore.NetworkStream):
 def test_open_streams_take_no_connections_from_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", lambda *_, **__: Connection())
     with Client(URL, read_timeout_seconds=0.1, retries=AT_ONCE) as client:
-        streams = [client.events(TASK_ID) for _ in range(MOST_CONNECTIONS + 1)]
+        streams = [client.events(TASK_ID) for _ in range(MAX_CONNECTIONS + 1)]
         for stream in streams:
             assert next(stream).event_id == 1
         assert client.get(TASK_ID).task_id == TASK_ID

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ketline.domain.errors import MachineBusy
-from ketline.execution.parent.admission import LONGEST_DELAY_SECONDS, Admission, Permit
+from ketline.execution.parent.admission import MAX_DELAY_SECONDS, Admission, Permit
 
 
 class HandClock:
@@ -53,7 +53,7 @@ def test_delay_is_as_long_as_the_program_has_run(admission: Admission, clock: Ha
     clock.now += 8
     assert delay_of(admission) == 8
     clock.now += 100
-    assert delay_of(admission) == LONGEST_DELAY_SECONDS
+    assert delay_of(admission) == MAX_DELAY_SECONDS
 
 
 def test_who_asks_after_each_delay_is_turned_away_a_logarithmic_number_of_times(
@@ -61,7 +61,7 @@ def test_who_asks_after_each_delay_is_turned_away_a_logarithmic_number_of_times(
 ) -> None:
     admission.enter()
     began, asked = clock.now, 0
-    while clock.now < began + LONGEST_DELAY_SECONDS:
+    while clock.now < began + MAX_DELAY_SECONDS:
         clock.now += delay_of(admission)
         asked += 1
     assert asked <= 6
@@ -82,7 +82,7 @@ def test_crowd_comes_back_one_by_one(admission: Admission, clock: HandClock) -> 
     delays = [delay_of(admission) for _ in range(1000)]
     assert delays == sorted(delays)
     assert sum(delay < 5 for delay in delays) <= 100
-    assert max(delays) == LONGEST_DELAY_SECONDS
+    assert max(delays) == MAX_DELAY_SECONDS
 
 
 def test_of_many_threads_one_is_let_in() -> None:

@@ -35,7 +35,7 @@ HEAD = 'OPENQASM 3.0; include "stdgates.inc"; '
 READOUT = {"name": "readout", "p01": 0.1, "p10": 0.2}
 SHOTS = 4000
 # Of a normal distribution; for a sum of many squares see `assert_deviations`.
-MOST_DEVIATIONS = 6
+MAX_DEVIATIONS = 6
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def assert_deviations(deviations: list[float]) -> None:
     Source: Laurent and Massart, Ann. Statist. 28 (2000), Lemma 1, at a level of 1e-7 on both sides.
     """
     number, x = len(deviations), math.log(1e7)
-    assert max(map(abs, deviations)) < MOST_DEVIATIONS
+    assert max(map(abs, deviations)) < MAX_DEVIATIONS
     squares = sum(one**2 for one in deviations)
     assert number - 2 * math.sqrt(number * x) < squares < number + 2 * math.sqrt(number * x) + 2 * x
 
@@ -166,7 +166,7 @@ def test_noise_and_readout_errors_are_in_the_values(executor: Executor) -> None:
         scale**2 * zz + 2 * scale * shift * z + shift**2,
         scale**2 * xx + shift**2,
     ]
-    assert (np.abs(values - expected) < MOST_DEVIATIONS * errors).all()
+    assert (np.abs(values - expected) < MAX_DEVIATIONS * errors).all()
 
 
 def test_errors_of_gates_are_in_the_values(executor: Executor) -> None:
@@ -195,7 +195,7 @@ def test_precision_is_reached_by_every_observable(executor: Executor, precision:
     exact = [
         Statevector(circuit).expectation_value(SparsePauliOp.from_list(list(one.items()))).real for one in observables
     ]
-    assert (np.abs(values - exact) < MOST_DEVIATIONS * precision).all()
+    assert (np.abs(values - exact) < MAX_DEVIATIONS * precision).all()
 
 
 def test_shots_that_a_precision_needs() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pennylane.tape import QuantumScript
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from ketline.client.task_limits import MOST_CIRCUITS, TaskLimits
+from ketline.client.task_limits import MAX_CIRCUITS, TaskLimits
 from ketline.domain.limits import MAX_INPUTS
 from ketline.execution.frontend.readers import read_program
 from ketline.execution.limits import ExecutionLimits
@@ -93,7 +93,7 @@ def test_points_have_observables_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("limits", "most"),
     [
-        (AMPLE, MOST_CIRCUITS),
+        (AMPLE, MAX_CIRCUITS),
         (TaskLimits(input_characters=24 * 2 * 7, result_characters=1 << 20, shots=1), 7),
         (TaskLimits(input_characters=1 << 20, result_characters=24 * 9, shots=1), 9),
     ],

@@ -83,7 +83,7 @@ async def test_token_is_not_kept(authenticate: Authenticate, token: str) -> None
 async def test_number_of_remembered_tokens_is_bounded(
     authenticate: Authenticate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(authentication, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(authentication, "MAX_REMEMBERED", 10)
     for number in range(50):
         with pytest.raises(CredentialsInvalid):
             await authenticate(f"token {number}")

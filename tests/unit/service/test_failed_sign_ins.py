@@ -110,7 +110,7 @@ def test_without_a_limit_nothing_is_rejected(clock: SetClock) -> None:
 
 def test_memory_is_bounded(clock: SetClock) -> None:
     failed = _failing(clock, "1/hour")
-    for number in range(failures.MOST_ADDRESSES):
+    for number in range(failures.MAX_ADDRESSES):
         failed.count(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
     failed.count("10.0.0.0")
     failed.count("192.0.2.1")

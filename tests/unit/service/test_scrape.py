@@ -12,7 +12,7 @@ from ketline.domain.operations.measurements import QueueMeasurement, ServiceMeas
 from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.scrape import Scrape
-from ketline.service.health.service_gauges import MOST_QUEUES, ServiceGauges
+from ketline.service.health.service_gauges import MAX_QUEUES, ServiceGauges
 from tests.exposition import Series, parsed, value
 from tests.fakes import FakeDeadLetterBox, FakeTaskPublisher, FakeTaskRepository
 from tests.runners import HandClock
@@ -139,6 +139,6 @@ async def test_problem_of_a_dependency_has_its_code(page: Page) -> None:
 
 
 async def test_number_of_queues_on_the_page_is_bounded(page: Page) -> None:
-    page.measurer.queues = {f"run.backend-{number}": QueueMeasurement() for number in range(2 * MOST_QUEUES)}
+    page.measurer.queues = {f"run.backend-{number}": QueueMeasurement() for number in range(2 * MAX_QUEUES)}
     found = await page.scrape()
-    assert sum(name == "ketline_queue_workers" for name, _ in found) == MOST_QUEUES
+    assert sum(name == "ketline_queue_workers" for name, _ in found) == MAX_QUEUES

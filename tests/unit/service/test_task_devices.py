@@ -13,7 +13,7 @@ from ketline.domain.errors import DatabaseUnavailable, DeviceMismatch, DeviceNot
 from ketline.domain.ids import CorrelationId, TaskId
 from ketline.domain.tasks.spec import RunOptions, TaskSpec
 from ketline.domain.tasks.submission import Accepted, Submission
-from ketline.service.content_cache import MOST_CHARACTERS, STORED_AGAIN_AFTER, ContentCache
+from ketline.service.content_cache import MAX_CHARACTERS, STORED_AGAIN_AFTER, ContentCache
 from ketline.service.devices import ManageDevices
 from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.task_noise import TaskNoise
@@ -170,7 +170,7 @@ async def test_projects_share_no_content_that_is_known(contents: FakeDeviceConte
 
 def test_known_contents_are_bounded() -> None:
     known = ContentCache()
-    long = "x" * (MOST_CHARACTERS // 4)
+    long = "x" * (MAX_CHARACTERS // 4)
     for number in range(6):
         known.put((DEFAULT_PROJECT, str(number)), long)
         known.stored_at[DEFAULT_PROJECT, str(number)] = 1.0

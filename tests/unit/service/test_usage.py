@@ -9,7 +9,7 @@ import pytest
 from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.access.usage import UsageQuery, UsageRow
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.service.tasks.usage import CACHE_FACTOR, LEAST_CACHE_SECONDS, MOST_CACHED, SumUsage
+from ketline.service.tasks.usage import CACHE_FACTOR, MAX_CACHED, MIN_CACHE_SECONDS, SumUsage
 from tests.fake_usage import FakeUsageLedger
 from tests.unit.service.test_statistics import HandClock
 
@@ -50,7 +50,7 @@ def usage(ledger: SlowLedger, clock: HandClock) -> SumUsage:
     return SumUsage(ledger, clock)
 
 
-@pytest.mark.parametrize(("took", "cached"), [(0.0, LEAST_CACHE_SECONDS), (3.0, CACHE_FACTOR * 3.0)])
+@pytest.mark.parametrize(("took", "cached"), [(0.0, MIN_CACHE_SECONDS), (3.0, CACHE_FACTOR * 3.0)])
 async def test_sums_are_cached_for_longer_the_longer_they_took(
     usage: SumUsage, ledger: SlowLedger, clock: HandClock, took: float, cached: float
 ) -> None:
@@ -85,12 +85,12 @@ async def test_one_query_is_summed_at_a_time(usage: SumUsage, ledger: SlowLedger
 
 async def test_sums_of_the_oldest_query_are_dropped(usage: SumUsage, ledger: SlowLedger) -> None:
     ledger.may_end.set()
-    for number in range(MOST_CACHED + 1):
+    for number in range(MAX_CACHED + 1):
         await usage(replace(QUERY, project=ProjectName(f"p{number}")))
     await usage(replace(QUERY, project=ProjectName("p1")))
-    assert len(ledger.queries) == MOST_CACHED + 1
+    assert len(ledger.queries) == MAX_CACHED + 1
     await usage(replace(QUERY, project=ProjectName("p0")))
-    assert len(ledger.queries) == MOST_CACHED + 2
+    assert len(ledger.queries) == MAX_CACHED + 2
 
 
 async def test_failure_is_raised_to_all_and_not_cached(usage: SumUsage, ledger: SlowLedger) -> None:

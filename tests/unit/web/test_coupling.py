@@ -7,7 +7,7 @@ import pytest
 
 from ketline.domain.devices.device import Device, DeviceGate, DeviceQubit
 from ketline.domain.devices.generic_devices import generic_devices, grid_edges, heavy_hex_edges, line_edges
-from ketline.web.coupling import MOST_DRAWN_QUBITS, WIDTH, Edge, drawing_of
+from ketline.web.coupling import MAX_DRAWN_QUBITS, WIDTH, Edge, drawing_of
 from ketline.web.device_tables import drawn_lines, summaries
 
 GRAPHS: dict[str, list[Edge]] = {
@@ -21,7 +21,7 @@ GRAPHS: dict[str, list[Edge]] = {
     "complete": list(combinations(range(20), 2)),
     "two parts": [(0, 1), (1, 2), (3, 4), (4, 5)],
     "lonely qubits": [(2, 5), (5, 9)],
-    "long": list(line_edges(MOST_DRAWN_QUBITS)),
+    "long": list(line_edges(MAX_DRAWN_QUBITS)),
 }
 
 
@@ -69,7 +69,7 @@ def test_drawing_is_the_same_each_time() -> None:
 
 def test_devices_without_couplings_or_with_too_many_have_none() -> None:
     assert drawing_of(5, []) is None
-    assert drawing_of(MOST_DRAWN_QUBITS + 1, [(0, 1)]) is None
+    assert drawing_of(MAX_DRAWN_QUBITS + 1, [(0, 1)]) is None
     assert drawing_of(100, list(combinations(range(100), 2))) is None
 
 

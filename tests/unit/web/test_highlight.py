@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketline.web.highlight import MOST_IN_A_LINE, MOST_LINES, Line, excerpt, listing
+from ketline.web.highlight import MAX_IN_A_LINE, MAX_LINES, Line, excerpt, listing
 
 PROGRAM = 'OPENQASM 3.0; // head\ninclude "stdgates.inc";\n/* two\nlines */ qubit[2] q;\n\nfoo q[0];\n'
 
@@ -43,11 +43,11 @@ def test_excerpt_has_the_lines_around(line: int, numbers: list[int]) -> None:
 
 def test_long_program_is_cut() -> None:
     shown = listing("h q;\n" * 5000)
-    assert (len(shown.lines), shown.cut) == (MOST_LINES, True)
+    assert (len(shown.lines), shown.cut) == (MAX_LINES, True)
     shown = listing("x" * 1_000_000)
-    assert (text_of(shown.lines[0]), shown.cut) == ("x" * MOST_IN_A_LINE + " …", True)
+    assert (text_of(shown.lines[0]), shown.cut) == ("x" * MAX_IN_A_LINE + " …", True)
     [line] = excerpt("x" * 1_000_000, 1, 1).lines
-    assert len(text_of(line)) == MOST_IN_A_LINE + 2
+    assert len(text_of(line)) == MAX_IN_A_LINE + 2
 
 
 @given(st.text(alphabet="ab1. \n\r\t/*\"'<>é", max_size=60))
@@ -59,7 +59,7 @@ def test_nothing_of_a_program_is_lost(program: str) -> None:
 def test_endless_line_is_cut_and_quick() -> None:
     """Each character of it was once a copy of all before it."""
     shown = listing(";" * 99_000)
-    assert [len("".join(token.text for token in line.tokens)) for line in shown.lines] == [MOST_IN_A_LINE + 2]
+    assert [len("".join(token.text for token in line.tokens)) for line in shown.lines] == [MAX_IN_A_LINE + 2]
     assert shown.cut
     assert len(shown.lines[0].tokens) == 1
 

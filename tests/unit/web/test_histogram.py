@@ -1,7 +1,7 @@
 import pytest
 
 from ketline.web.corrected_counts import corrected_counts
-from ketline.web.histogram import LONGEST_LABEL, SHOWN, BarOrder, histogram, probability_histogram
+from ketline.web.histogram import MAX_LABEL_CHARACTERS, SHOWN, BarOrder, histogram, probability_histogram
 
 COUNTS = {"00": 5, "01": 1, "10": 3, "11": 1}
 
@@ -33,7 +33,7 @@ def test_what_is_not_among_the_most_frequent_is_summed_up(order: BarOrder) -> No
 
 def test_long_outcomes_have_short_labels() -> None:
     [bar] = histogram({"0" * 50 + "1" * 50: 7}, BarOrder.VALUE).bars
-    assert len(bar.label) == LONGEST_LABEL
+    assert len(bar.label) == MAX_LABEL_CHARACTERS
     assert bar.label == "0000000…111111"
 
 

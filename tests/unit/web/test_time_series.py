@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from ketline.domain.status import TaskStatus
 from ketline.domain.tasks.lists import Rate, TaskStatistics
-from ketline.web.time_series import MOST_POINTS, TimeSeries
+from ketline.web.time_series import MAX_POINTS, TimeSeries
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -49,6 +49,6 @@ def test_an_hour_is_remembered_and_no_more_points_than_it_has() -> None:
     time_series.add(counted(0))
     time_series.add(counted(3601))
     assert [point.at for point in time_series.points] == [START + timedelta(seconds=3601)]
-    for number in range(MOST_POINTS + 5):
+    for number in range(MAX_POINTS + 5):
         time_series.add(counted(3602 + number / 100))
-    assert len(time_series.points) == MOST_POINTS
+    assert len(time_series.points) == MAX_POINTS

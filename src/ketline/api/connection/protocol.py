@@ -33,7 +33,7 @@ USUAL_HEADERS = 32
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 64 * 1024 * 1024
 # This many connections beyond the limit get a response at a time; further ones are closed without one.
-MOST_REJECTED_AT_ONCE = 64
+MAX_REJECTED_AT_ONCE = 64
 
 
 class _Phase(Enum):
@@ -84,7 +84,7 @@ class BoundedConnection(HttpToolsProtocol):
             return
         if self._shared.rejection_log.due():
             log.warning("http.too_many_connections", limit=self._limits.connections)
-        if over <= MOST_REJECTED_AT_ONCE:
+        if over <= MAX_REJECTED_AT_ONCE:
             self._reject("too_many_connections")
         else:
             self._shared.on_rejection("too_many_connections")

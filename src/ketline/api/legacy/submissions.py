@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ketline.api.legacy.meta_data import FILLED_IN
 from ketline.api.responses.errors import HTTPProblem
-from ketline.api.responses.field_errors import MOST_LISTED, invalid_request
+from ketline.api.responses.field_errors import MAX_LISTED, invalid_request
 from ketline.api.services import ApiOptions
 from ketline.domain.backends.backend_jobs import is_backend_name
 from ketline.domain.circuits.method import Method
@@ -39,7 +39,7 @@ _ADVICE: Mapping[str, str] = {
 
 def is_legacy(error: ValidationError) -> bool:
     """Whether a body that is not a valid `SubmitRequest`, by this error, is from a client of an older service."""
-    if error.error_count() > MOST_LISTED:
+    if error.error_count() > MAX_LISTED:
         return False
     found = error.errors(include_input=False, include_url=False, include_context=False)
     return any(fault["loc"] == ("task_type",) for fault in found)

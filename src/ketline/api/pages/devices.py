@@ -15,7 +15,7 @@ from ketline.domain.devices.device_list import DeviceEntry, no_device
 from ketline.domain.limits import MAX_DEVICE_NAME_CHARACTERS
 from ketline.service.devices import ManageDevices
 from ketline.web.coupling import WIDTH
-from ketline.web.device_tables import MOST_ROWS, coupling_gates, drawn_lines, summaries
+from ketline.web.device_tables import MAX_ROWS, coupling_gates, drawn_lines, summaries
 
 router = APIRouter(prefix="/ui/devices", include_in_schema=False)
 
@@ -82,9 +82,9 @@ def _shown(device: Device) -> dict[str, object]:
     return {
         "device": device,
         "gates": summaries(device),
-        "couplings": couplings[:MOST_ROWS],
+        "couplings": couplings[:MAX_ROWS],
         "all_couplings": len(couplings),
-        "qubits": device.qubits[:MOST_ROWS],
+        "qubits": device.qubits[:MAX_ROWS],
         "drawing": None if drawn is None else drawn[0],
         "lines": () if drawn is None else drawn[1],
         "width": WIDTH,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from ketline.api.responses.arrays import NPZ
 from ketline.api.responses.compression import pack, unpacked_response
 from ketline.api.responses.formats import CSV, JSON, write_counts
-from ketline.api.responses.representation import LEAST_PACKED_BYTES
+from ketline.api.responses.representation import MIN_PACKED_BYTES
 from ketline.api.tasks.outputs import archive_of, archive_of_text, chosen_outputs, text_of
 from ketline.api.tasks.results import PointIndex, chosen_points
 from ketline.api.tasks.stored import text_response, with_result
@@ -68,7 +68,7 @@ def _counts(task: Task, media_type: str) -> bytes:
 
 async def _download(body: bytes, media_type: str, name: str) -> Response:
     headers = _headers(name)
-    if len(body) >= LEAST_PACKED_BYTES:
+    if len(body) >= MIN_PACKED_BYTES:
         return unpacked_response(await asyncio.to_thread(pack, [body]), media_type, headers, compressed=False)
     return Response(body, media_type=media_type, headers=headers)
 

@@ -19,7 +19,7 @@ from ketline.domain.tasks.spec import TaskSpec
 from ketline.schemas.submissions import SubmitRequest
 from ketline.web.examples import examples
 
-MOST_FIELDS = 1000
+MAX_FIELDS = 1000
 _FORM = "application/x-www-form-urlencoded"
 # The fields that have a meaning for some kinds of tasks only, and those of all kinds.
 _OF_KIND: Mapping[str, Sequence[str]] = {
@@ -62,7 +62,7 @@ async def read_form(request: Request) -> Form:
         raise HTTPProblem("unsupported_media_type", f"Send the form as {_FORM}.")
     body = await request.body()
     try:
-        return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise HTTPProblem("bad_request", "The form cannot be read: it is not UTF-8, or has too many fields.") from error
 

@@ -27,7 +27,7 @@ from ketline.web.highlight import excerpt
 from ketline.web.snippets import form_address, snippets
 
 # Larger programs have no snippets, because they are not copied from a page.
-MOST_COPIED = 20_000
+MAX_COPIED = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
         submission = request_of(fields, options_of(request))
     except HTTPProblem as problem:
         return shown | {"errors": field_errors(problem)}
-    if len(fields["qc"]) <= MOST_COPIED:
+    if len(fields["qc"]) <= MAX_COPIED:
         shown["snippets"] = snippets(submission, str(request.base_url).rstrip("/"))
     try:
         return {**shown, **await _inspect(request, submission)}

@@ -43,7 +43,7 @@ from ketline.web.histogram import BarOrder, histogram
 from ketline.web.output_table import OutputRow, output_row, output_rows
 from ketline.web.timeline import parts, steps
 
-MOST_CELLS = 2000
+MAX_CELLS = 2000
 
 router = APIRouter(prefix="/ui/tasks", include_in_schema=False)
 
@@ -205,8 +205,8 @@ def _table(task: Task, original: TaskSpec) -> Mapping[str, object]:
         "extrapolated": _scale_factors(task),
         "observables": observables_at(original.options.observables, len(values)) if values else [],
         "point_inputs": _inputs(original),
-        "most_rows": max(1, MOST_CELLS // len(values[0])) if values else 0,
-        "derivatives": list(islice(derivative_rows(task.gradients, swept=len(values) > 1), MOST_CELLS)),
+        "most_rows": max(1, MAX_CELLS // len(values[0])) if values else 0,
+        "derivatives": list(islice(derivative_rows(task.gradients, swept=len(values) > 1), MAX_CELLS)),
     }
 
 

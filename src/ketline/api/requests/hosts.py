@@ -19,7 +19,7 @@ from ketline.api.responses.errors import HTTPProblem, problem_response
 # Orchestrators call these by any address; they show only the service's health.
 PROBES = frozenset({"/livez", "/readyz", "/health"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_LONGEST_REPEATED = 64
+_MAX_REPEATED_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def host_name(host: str) -> str:
 
 def _repeatable(host: str) -> str:
     """The host name for an error message: shortened, and without characters that are special in HTML."""
-    return re.sub(r"[^a-z0-9.:_-]", "?", host_name(host))[:_LONGEST_REPEATED]
+    return re.sub(r"[^a-z0-9.:_-]", "?", host_name(host))[:_MAX_REPEATED_CHARACTERS]
 
 
 def _is_address(name: str) -> bool:

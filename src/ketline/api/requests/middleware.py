@@ -34,7 +34,7 @@ _UNTRACED_PREFIX = "/ui/assets/"
 # Methods that routes have; clients may send any other word.
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _OTHER = "other"
-_LONGEST_LOGGED_PATH = 256
+_MAX_LOGGED_PATH_CHARACTERS = 256
 # A key or the token of a session that a client wrote into the path by mistake.
 _SECRET = re.compile(rb"kt[ls]_[0-9A-Za-z_-]+")
 # The default where a route sets no cache control: no shared cache may store the response, which another sender
@@ -216,4 +216,4 @@ def _loggable_path(scope: Scope) -> str:
     if (template := _template(scope)) is not None:
         return template
     raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "backslashreplace")
-    return _SECRET.sub(b"...", raw[:_LONGEST_LOGGED_PATH]).decode("ascii", "backslashreplace")
+    return _SECRET.sub(b"...", raw[:_MAX_LOGGED_PATH_CHARACTERS]).decode("ascii", "backslashreplace")

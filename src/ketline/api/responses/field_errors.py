@@ -14,8 +14,8 @@ from ketline.domain.errors import DeviceInvalid
 from ketline.schemas.problems import FieldError
 
 # A body of a few megabytes can have half a million invalid fields: only this many are listed.
-MOST_LISTED = 20
-_LONGEST_NAME = 64
+MAX_LISTED = 20
+_MAX_NAME_CHARACTERS = 64
 
 # Our texts for types of errors of Pydantic; an error of another type has the text that comes with it.
 _MESSAGES: Mapping[str, str] = {
@@ -45,7 +45,7 @@ _MESSAGES: Mapping[str, str] = {
 
 def invalid_body(error: ValidationError) -> HTTPProblem:
     """Convert Pydantic's error for a JSON body to a problem."""
-    if error.error_count() > MOST_LISTED:
+    if error.error_count() > MAX_LISTED:
         return invalid_request([{"type": "too_many", "loc": ("body",), "msg": f"has {error.error_count()} errors"}])
     # `input` would repeat the program, and `url` is one of Pydantic's site.
     found = error.errors(include_input=False, include_url=False)
@@ -56,7 +56,7 @@ def invalid_body(error: ValidationError) -> HTTPProblem:
 
 def invalid_request(found: Sequence[Mapping[str, Any]]) -> HTTPProblem:
     """Convert errors in Pydantic's form, each located in body, path or query, to a problem."""
-    errors = [_field_error(fault) for fault in found[:MOST_LISTED]]
+    errors = [_field_error(fault) for fault in found[:MAX_LISTED]]
     return HTTPProblem("invalid_request", "; ".join(map(_sentence, errors)) + ".", errors=errors)
 
 
@@ -94,7 +94,7 @@ def _pointer(path: Sequence[object]) -> str:
 
 def _short(part: object) -> str:
     name = str(part)
-    return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"
+    return name if len(name) <= _MAX_NAME_CHARACTERS else name[:_MAX_NAME_CHARACTERS] + "…"
 
 
 def _sentence(error: FieldError) -> str:

@@ -15,11 +15,11 @@ from fastapi import Request, Response
 from ketline.api.responses.compression import Packed, pack, unpacked_response
 from ketline.api.responses.errors import HTTPProblem
 
-LEAST_COMPRESSED_BYTES = 1024
+MIN_COMPRESSED_BYTES = 1024
 # Larger bodies are compressed in a thread, so that the event loop stays responsive.
-MOST_COMPRESSED_INLINE_BYTES = 16 * 1024
+MAX_COMPRESSED_INLINE_BYTES = 16 * 1024
 # Larger bodies are kept compressed in memory while the client reads them.
-LEAST_PACKED_BYTES = 1024 * 1024
+MIN_PACKED_BYTES = 1024 * 1024
 _COMPRESSION_LEVEL = 5
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -50,7 +50,7 @@ async def represented(
     Raises:
         HTTPProblem: the requested range does not exist.
     """
-    if len(body) >= LEAST_PACKED_BYTES:
+    if len(body) >= MIN_PACKED_BYTES:
         return await represented_packed(request, await asyncio.to_thread(pack, [body], headers), media_type)
     chosen = _choose(request, sha256(body).hexdigest(), len(body), headers or {})
     if chosen.status_code == 304:
@@ -99,7 +99,7 @@ def _choose(request: Request, digest: str, length: int, headers: Mapping[str, st
         if (part := _part(wanted, length)) is not None:
             sent["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{length}"
             return _Chosen(206, sent, part)
-    elif length >= LEAST_COMPRESSED_BYTES and takes_gzip(request):
+    elif length >= MIN_COMPRESSED_BYTES and takes_gzip(request):
         # A strong tag must differ for the compressed body; `_matches` ignores the suffix.
         sent["ETag"] = f'{tag[:-1]}-gzip"'
         return _Chosen(200, sent, compressed=True)
@@ -151,6 +151,6 @@ def _part(wanted: str, length: int) -> range | None:
 
 
 async def _compressed(body: bytes) -> bytes:
-    if len(body) <= MOST_COMPRESSED_INLINE_BYTES:
+    if len(body) <= MAX_COMPRESSED_INLINE_BYTES:
         return gzip.compress(body, _COMPRESSION_LEVEL, mtime=0)
     return await asyncio.to_thread(gzip.compress, body, _COMPRESSION_LEVEL, mtime=0)

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 GATHER_SECONDS = 0.02
 RETRY_SECONDS = 1.0
 # How far a listener may be behind the others.
-MOST_HELD_BYTES = 4 * 1024 * 1024
+MAX_HELD_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class BroadcastOptions:
 
     gather_seconds: float = GATHER_SECONDS
     retry_seconds: float = RETRY_SECONDS
-    held_bytes: int = MOST_HELD_BYTES
+    held_bytes: int = MAX_HELD_BYTES
     ping_seconds: float = PING_SECONDS
 
 

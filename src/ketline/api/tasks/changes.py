@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ketline.api.openapi import ACCEPTED_HEADERS, REPLAYED, SUBMIT_HEADERS, body_of, problem_responses
 from ketline.api.requests.body import parse_body, read_body
 from ketline.api.responses.errors import HTTPProblem
-from ketline.api.responses.field_errors import MOST_LISTED, invalid_body
+from ketline.api.responses.field_errors import MAX_LISTED, invalid_body
 from ketline.api.services import actor_of, correlation_id_of, options_of, principal_of, services_of
 from ketline.api.tasks.stored import stored_task, task_response
 from ketline.api.tasks.submission import key_of, read_trace_context, require_within_limits
@@ -158,7 +158,7 @@ async def _read_change(request: Request) -> ChangeRequest:
 
 def _read_only_problem(error: ValidationError) -> HTTPProblem | None:
     """The problem for a request that changes a read-only field, None for other errors."""
-    if error.error_count() > MOST_LISTED:
+    if error.error_count() > MAX_LISTED:
         return None
     found: list[Any] = error.errors(include_input=False, include_url=False)
     names = [

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from ketline.api.openapi import body_of, problem_responses
 from ketline.api.responses.compression import pack, unpacked_response
 from ketline.api.responses.formats import JSON
-from ketline.api.responses.representation import LEAST_PACKED_BYTES, takes_gzip
+from ketline.api.responses.representation import MIN_PACKED_BYTES, takes_gzip
 from ketline.api.services import services_of
 from ketline.api.tasks.long_poll import APPLIED, APPLIED_HEADERS, PREFER_HEADER, in_time, preferred_wait
 from ketline.api.tasks.submission import read_body
@@ -24,7 +24,7 @@ from ketline.service.tasks.watch import Watcher
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 # The most bytes of stored results in one response.
-_MOST_RESULT_BYTES = 4 << 20
+_MAX_RESULT_BYTES = 4 << 20
 # How long more ends are gathered after the first; 0.2 s for as many tasks as a request can have.
 _GATHER_SECONDS_PER_TASK = 0.0002
 
@@ -71,7 +71,7 @@ async def read_ended_tasks(request: Request) -> Response:
 
 async def _response(request: Request, body: bytes, headers: dict[str, str]) -> Response:
     """The response with this body; a large one is kept compressed while the client reads it."""
-    if len(body) < LEAST_PACKED_BYTES:
+    if len(body) < MIN_PACKED_BYTES:
         return Response(body, headers=headers, media_type=JSON)
     packed = await asyncio.to_thread(pack, [body])
     headers["Vary"] = "Accept-Encoding"
@@ -79,7 +79,7 @@ async def _response(request: Request, body: bytes, headers: dict[str, str]) -> R
 
 
 async def _ended(request: Request, task_ids: Sequence[TaskId]) -> EndedTasks:
-    return await services_of(request).catalogue.ended(task_ids, _MOST_RESULT_BYTES)
+    return await services_of(request).catalogue.ended(task_ids, _MAX_RESULT_BYTES)
 
 
 async def _when_all_ended(request: Request, task_ids: Sequence[TaskId], seconds: float) -> EndedTasks:

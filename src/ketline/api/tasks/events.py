@@ -34,7 +34,7 @@ PING_SECONDS = 15.0
 RETRY_SECONDS = 1.0
 # How long a client waits before it reopens a broken stream.
 RECONNECT_MILLISECONDS = 1000
-LARGEST_LINE = 2**63 - 1
+MAX_LINE = 2**63 - 1
 
 MEDIA_TYPE = "text/event-stream"
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -60,7 +60,7 @@ EXAMPLE = (
 async def follow_task(
     task_id: UUID,
     request: Request,
-    last_event_id: Annotated[int, Header(ge=0, le=LARGEST_LINE, description="Continue after this event")] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=MAX_LINE, description="Continue after this event")] = 0,
 ) -> Response:
     """Follow a task: its history so far, then each change as it happens, until it has ended."""
     services = services_of(request)

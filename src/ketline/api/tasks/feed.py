@@ -13,7 +13,7 @@ from ketline.api.openapi import problem_responses
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.services import principal_of, services_of
 from ketline.api.tasks.broadcast import StreamStart, encode_line
-from ketline.api.tasks.events import EXAMPLE, LARGEST_LINE, reconnect_hint, stream_response
+from ketline.api.tasks.events import EXAMPLE, MAX_LINE, reconnect_hint, stream_response
 from ketline.api.tasks.publisher import Broadcasts
 from ketline.domain.access.principals import ProjectName
 from ketline.domain.errors import ServiceUnavailable
@@ -42,7 +42,7 @@ async def follow_tasks(
         list[Tag] | None, Query(max_length=MAX_TAGS, description="Only tasks that have all of these tags")
     ] = None,
     last_event_id: Annotated[
-        int | None, Header(ge=0, le=LARGEST_LINE, description="Continue after this event; default: begin now")
+        int | None, Header(ge=0, le=MAX_LINE, description="Continue after this event; default: begin now")
     ] = None,
 ) -> Response:
     """Follow the changes of all tasks, or of those with the given tags, from now on. A continued stream may repeat

@@ -22,7 +22,7 @@ from ketline.service.tasks.watch import Watch, Watcher
 log = structlog.get_logger()
 
 GATHER_SECONDS_PER_LISTENER = 0.001
-MOST_GATHER_SECONDS = 0.5
+MAX_GATHER_SECONDS = 0.5
 
 
 class Publisher:
@@ -110,7 +110,7 @@ class Publisher:
 
     def _gather_seconds(self) -> float:
         listeners = max((one.listeners for one in self._broadcasts.values()), default=0)
-        return min(self._options.gather_seconds + GATHER_SECONDS_PER_LISTENER * listeners, MOST_GATHER_SECONDS)
+        return min(self._options.gather_seconds + GATHER_SECONDS_PER_LISTENER * listeners, MAX_GATHER_SECONDS)
 
 
 @dataclass(slots=True)

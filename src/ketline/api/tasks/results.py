@@ -30,14 +30,14 @@ from ketline.domain.tasks.task import Task
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 T = TypeVar("T")
-MOST_OUTCOMES = 1_000_000
-LONGEST_REGISTER_NAME = 255
-_MOST_NAMED = 20
+MAX_OUTCOMES = 1_000_000
+MAX_REGISTER_NAME_CHARACTERS = 255
+_MAX_NAMED = 20
 # Results with more entries are encoded in a thread, so that the event loop stays responsive.
-MOST_ENCODED_ON_LOOP = 2_000
+MAX_ENCODED_ON_LOOP = 2_000
 
 Top = Annotated[
-    int | None, Query(ge=1, le=MOST_OUTCOMES, description="Only this many outcomes, the most frequent ones first")
+    int | None, Query(ge=1, le=MAX_OUTCOMES, description="Only this many outcomes, the most frequent ones first")
 ]
 Format = Annotated[KeyFormat, Query(alias="format", description="Format of the outcomes")]
 RegisterName = Annotated[
@@ -45,7 +45,7 @@ RegisterName = Annotated[
     Query(
         alias="register",
         min_length=1,
-        max_length=LONGEST_REGISTER_NAME,
+        max_length=MAX_REGISTER_NAME_CHARACTERS,
         description="Only this register: its name, or its number from 0 in the order of declaration",
     ),
 ]
@@ -214,7 +214,7 @@ def _view(chosen: Chosen, register: str | None) -> Callable[[str], str] | None:
     names = [each.name for each in registers]
     if register in names:
         return register_view(names.index(register))
-    known = ", ".join(name for name in names[:_MOST_NAMED] if name is not None) or "known by number only"
+    known = ", ".join(name for name in names[:_MAX_NAMED] if name is not None) or "known by number only"
     raise parameter_problem("register", f"must be a register of this task; they are {known}")
 
 
@@ -224,4 +224,4 @@ def parameter_problem(parameter: str, text: str) -> HTTPProblem:
 
 
 async def _in_thread_if_large(write: Callable[[], T], entries: int) -> T:
-    return write() if entries <= MOST_ENCODED_ON_LOOP else await asyncio.to_thread(write)
+    return write() if entries <= MAX_ENCODED_ON_LOOP else await asyncio.to_thread(write)

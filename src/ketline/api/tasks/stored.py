@@ -20,7 +20,7 @@ from ketline.domain.tasks.priority import QueuePosition
 from ketline.domain.tasks.task import Task
 
 # Size in the database up to which results are read at once; larger ones are read by one request at a time.
-LARGEST_AT_ONCE_BYTES = 256 * 1024
+MAX_AT_ONCE_BYTES = 256 * 1024
 
 
 async def stored_task(request: Request, task_id: UUID) -> Task:
@@ -31,7 +31,7 @@ async def stored_task(request: Request, task_id: UUID) -> Task:
         DatabaseUnavailable: the task could not be read.
     """
     try:
-        return await services_of(request).reader.get(TaskId(task_id), LARGEST_AT_ONCE_BYTES)
+        return await services_of(request).reader.get(TaskId(task_id), MAX_AT_ONCE_BYTES)
     except TaskNotFound as error:
         raise not_found(task_id) from error
 

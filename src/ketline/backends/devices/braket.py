@@ -47,7 +47,7 @@ _GATES = {
     "y": "y",
     "z": "z",
 }
-_LARGEST_BOUND = 1 << 31
+_MAX_BOUND = 1 << 31
 
 
 class BraketDevice:
@@ -99,7 +99,7 @@ class BraketDevice:
 
     def _max_shots(self) -> int | None:
         most = int(self._device.properties.service.shotsRange[1])
-        return most if most < _LARGEST_BOUND else None
+        return most if most < _MAX_BOUND else None
 
 
 def _written(circuit: TerminalCircuit) -> str:

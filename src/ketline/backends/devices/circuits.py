@@ -31,7 +31,7 @@ from ketline.domain.errors import BackendRefused, BackendResultInvalid
 
 FORMATS = (ProgramFormat.QPY, ProgramFormat.OPENQASM3)
 _PRIMITIVES = (Barrier, Delay, Measure, Reset, Store)
-_LARGEST_COMPARED = 32
+_MAX_COMPARED = 32
 _MAX_ERROR_CHARACTERS = 300
 
 
@@ -195,7 +195,7 @@ def _check_condition(operation: ControlFlowOp) -> None:
         compared = compared[0]
     if isinstance(compared, expr.Expr):
         raise BackendRefused("The program branches on a computed value; this backend compares bits and registers only.")
-    if isinstance(compared, ClassicalRegister) and compared.size > _LARGEST_COMPARED:
+    if isinstance(compared, ClassicalRegister) and compared.size > _MAX_COMPARED:
         raise BackendRefused(f"The program compares a register of {compared.size} bits; up to 32 are possible.")
 
 

@@ -18,7 +18,7 @@ import typer
 from ketline.cli.exit_codes import require_server_libraries
 from ketline.cli.options import AsJson
 from ketline.cli.server.commands import configured, run_loop
-from ketline.domain.access.audit import COMMAND_LINE, MOST_ENTRIES, Actor, AuditEntry
+from ketline.domain.access.audit import COMMAND_LINE, MAX_ENTRIES, Actor, AuditEntry
 from ketline.domain.access.principals import (
     DEFAULT_PROJECT,
     MAX_WEIGHT,
@@ -32,7 +32,7 @@ from ketline.domain.access.principals import (
 from ketline.domain.access.principals import parse_project_name as parse_name
 from ketline.domain.access.quotas import Quota, Scope, parse_quota
 from ketline.domain.webhooks.callback_url import parse_callback
-from ketline.domain.webhooks.deliveries import LONGEST_OVERLAP, SigningSecret
+from ketline.domain.webhooks.deliveries import MAX_OVERLAP, SigningSecret
 
 if TYPE_CHECKING:
     from ketline.runtime.administration import Administration
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 _DURATION = re.compile(r"(\d{1,8})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-LONGEST = timedelta(days=36_500)
+MAX_LIFETIME = timedelta(days=36_500)
 
 
 def checked(parse: Callable[[str], T], text: str) -> T:
@@ -61,8 +61,8 @@ def parse_duration(text: str) -> timedelta:
     """
     parts = _DURATION.fullmatch(text)
     duration = None if parts is None else timedelta(**{_UNITS[parts[2]]: int(parts[1])})
-    if duration is None or duration > LONGEST:
-        raise ValueError(f"write a number and a unit, such as 30m, 12h, 90d or 2w, of {LONGEST.days}d at most")
+    if duration is None or duration > MAX_LIFETIME:
+        raise ValueError(f"write a number and a unit, such as 30m, 12h, 90d or 2w, of {MAX_LIFETIME.days}d at most")
     return duration
 
 
@@ -73,8 +73,8 @@ def parse_overlap(text: str) -> timedelta:
         ValueError: it is no duration, or too long.
     """
     duration = parse_duration(text)
-    if duration > LONGEST_OVERLAP:
-        raise ValueError(f"write a duration of {LONGEST_OVERLAP.days}d at most")
+    if duration > MAX_OVERLAP:
+        raise ValueError(f"write a duration of {MAX_OVERLAP.days}d at most")
     return duration
 
 
@@ -319,10 +319,10 @@ def audit(
 
     async def read(administration: "Administration") -> list[AuditEntry]:
         found: list[AuditEntry] = []
-        page = await administration.audit.find(project, None, min(limit, MOST_ENTRIES))
+        page = await administration.audit.find(project, None, min(limit, MAX_ENTRIES))
         while page.next is not None and len(found) + len(page.entries) < limit:
             found += page.entries
-            page = await administration.audit.find(project, page.next, min(limit, MOST_ENTRIES))
+            page = await administration.audit.find(project, page.next, min(limit, MAX_ENTRIES))
         return [*found, *page.entries][:limit]
 
     entries = administered(read, data_dir)

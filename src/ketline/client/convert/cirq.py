@@ -12,7 +12,7 @@ import cirq
 
 from ketline.client.convert.expressions import angle_text
 from ketline.client.convert.program import ConvertedProgram
-from ketline.client.convert.unitaries import MOST_QUBITS, unitary_calls
+from ketline.client.convert.unitaries import MAX_QUBITS, unitary_calls
 from ketline.client.convert.writer import Call, ProgramWriter
 from ketline.client.errors import CircuitNotConvertible
 
@@ -115,7 +115,7 @@ class _Conversion:
             return calls
         if len(qubits) <= _SMALL and cirq.has_unitary(operation):
             return unitary_calls(cirq.unitary(operation), qubits)
-        if cirq.decompose_once(operation, None) is None and len(qubits) <= MOST_QUBITS and cirq.has_unitary(operation):
+        if cirq.decompose_once(operation, None) is None and len(qubits) <= MAX_QUBITS and cirq.has_unitary(operation):
             return unitary_calls(cirq.unitary(operation), qubits)
         return None
 

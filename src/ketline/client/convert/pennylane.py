@@ -12,7 +12,7 @@ import pennylane
 
 from ketline.client.convert.expressions import angle_text
 from ketline.client.convert.program import ConvertedProgram
-from ketline.client.convert.unitaries import MOST_QUBITS, unitary_calls
+from ketline.client.convert.unitaries import MAX_QUBITS, unitary_calls
 from ketline.client.convert.writer import Call, ProgramWriter
 from ketline.client.errors import CircuitNotConvertible
 
@@ -60,7 +60,7 @@ WITHOUT_EFFECT = ("Identity", "Snapshot", "WireCut")
 # An operation without a counterpart is converted by its matrix up to this number of wires, else by its decomposition.
 SMALL = 3
 # A condition of more measurements is not written as the outcomes for which it holds.
-_MOST_IN_CONDITION = 8
+_MAX_IN_CONDITION = 8
 
 # Writes an angle times a factor, as `angle_text` does.
 WriteAngle = Callable[[Any, ProgramWriter, float], str]
@@ -134,7 +134,7 @@ class _Conversion:
 
     def _condition(self, value: Any) -> str:
         """The outcomes of measurements for which a condition holds."""
-        if len(value.measurements) > _MOST_IN_CONDITION:
+        if len(value.measurements) > _MAX_IN_CONDITION:
             raise CircuitNotConvertible(f"a condition on {len(value.measurements)} measurements is not supported")
         try:
             bits = [self._outcomes[measurement] for measurement in value.measurements]
@@ -180,7 +180,7 @@ class _Conversion:
             if calls is not None:
                 controls = [self._qubits[wire] for wire in operation.control_wires]
                 return [call.controlled(controls, list(map(bool, operation.control_values))) for call in calls]
-        small = len(qubits) <= SMALL or (not operation.has_decomposition and len(qubits) <= MOST_QUBITS)
+        small = len(qubits) <= SMALL or (not operation.has_decomposition and len(qubits) <= MAX_QUBITS)
         if small and operation.has_matrix:
             return unitary_calls(pennylane.matrix(operation, wire_order=operation.wires), qubits)
         return None

@@ -20,7 +20,7 @@ from ketline.client.convert.writer import Call
 from ketline.client.errors import CircuitNotConvertible
 
 # A matrix on n qubits becomes about 4^n gates.
-MOST_QUBITS = 8
+MAX_QUBITS = 8
 _CLOSE = 1e-12
 _UNITARY_TOLERANCE = 1e-6
 
@@ -32,8 +32,8 @@ def unitary_calls(matrix: Any, qubits: Sequence[str]) -> Sequence[Call]:
         CircuitNotConvertible: the matrix is not unitary, or has more than 8 qubits.
     """
     matrix = np.asarray(matrix, dtype=complex)
-    if len(qubits) > MOST_QUBITS:
-        raise CircuitNotConvertible(f"a matrix on {len(qubits)} qubits is too large: the most are {MOST_QUBITS}")
+    if len(qubits) > MAX_QUBITS:
+        raise CircuitNotConvertible(f"a matrix on {len(qubits)} qubits is too large: the most are {MAX_QUBITS}")
     if matrix.shape != (2 ** len(qubits),) * 2 or not _is_unitary(matrix):
         raise CircuitNotConvertible(f"the matrix of a gate on {len(qubits)} qubits is not unitary")
     return list(_calls(matrix, tuple(qubits)))

@@ -21,7 +21,7 @@ A = TypeVar("A")
 # How long a statement waits for more requests under load: it costs as much as several requests in it.
 GATHERING_SECONDS = 0.004
 # More would keep the first caller waiting without saving much of the commit.
-MOST_IN_A_STATEMENT = 32
+MAX_IN_A_STATEMENT = 32
 
 
 class Transactions(Protocol):
@@ -101,7 +101,7 @@ class Database:
         if work not in self._batchers:
             self._batchers[work] = Batcher(
                 lambda requests: self._respond(work, requests),
-                most=MOST_IN_A_STATEMENT,
+                most=MAX_IN_A_STATEMENT,
                 gathering_seconds=GATHERING_SECONDS,
             )
         return cast("A", await _shielded(self._batchers[work].submit(request)))

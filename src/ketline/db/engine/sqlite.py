@@ -37,7 +37,7 @@ _PRAGMAS = (
     "busy_timeout=5000",
 )
 # More would keep the first caller waiting without saving much of the commit.
-MOST_IN_A_COMMIT = 32
+MAX_IN_A_COMMIT = 32
 
 
 class SqliteTransactions:
@@ -47,7 +47,7 @@ class SqliteTransactions:
         self._file = file = DatabaseFile(make_url(url).database or None)
         self._writer = _ConnectionThread(url, file, begin="BEGIN IMMEDIATE", writes=True)  # guard: sqlite.immediate
         self._reader = _ConnectionThread(url, file, begin="BEGIN", writes=False)
-        self._writes: Batcher[_Job, Any] = Batcher(self._writer.run, most=MOST_IN_A_COMMIT)
+        self._writes: Batcher[_Job, Any] = Batcher(self._writer.run, most=MAX_IN_A_COMMIT)
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
         return self._writes.submit(_Job(work, may_fail=True))

@@ -19,7 +19,7 @@ from ketline.domain.status import TaskStatus
 from ketline.domain.tasks.lists import ListedTask, TaskPart
 
 # Characters of programs and results in one page; a single task may have more.
-MOST_LARGE_CHARACTERS = 8 * 1024 * 1024
+MAX_LARGE_CHARACTERS = 8 * 1024 * 1024
 # Measuring a value reads all of it: small batches measure few tasks that are not on the page.
 _MEASURE_BATCH_TASKS = 4
 
@@ -43,7 +43,7 @@ def count_fitting(connection: Connection, task_ids: Sequence[UUID], parts: Colle
     total = 0
     for count, size in enumerate(_measure(connection, task_ids, columns)):
         total += size
-        if total > MOST_LARGE_CHARACTERS:
+        if total > MAX_LARGE_CHARACTERS:
             return max(1, count)
     return len(task_ids)
 

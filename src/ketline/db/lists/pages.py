@@ -38,7 +38,7 @@ from ketline.domain.tasks.lists import Order, Position, TaskPart, TaskQuery
 # A task ends after it is submitted, unless the clock was set back meanwhile.
 CLOCK_SLACK = timedelta(minutes=1)
 # Far more than arrive between two statements, or are submitted at the same time.
-_MOST_AT_ONCE = 10
+_MAX_AT_ONCE = 10
 _LOWEST, _HIGHEST = TaskId(UUID(int=0)), TaskId(UUID(int=2**128 - 1))
 
 _LISTED: Sequence[Column[Any]] = [
@@ -106,7 +106,7 @@ class Search:
             return self._read_and_sort(smallest)
         # Determined first, so that tasks that arrive meanwhile do not count as examined.
         end = self._examined_until(paths)
-        rows, following = self._read_in_order(paths, _MOST_AT_ONCE * self.most, unmet, end)
+        rows, following = self._read_in_order(paths, _MAX_AT_ONCE * self.most, unmet, end)
         return rows, following or end
 
     def _examined_until(self, paths: Sequence[AccessPath]) -> Position | None:
@@ -146,7 +146,7 @@ class Search:
         found = (
             select(path.task_id.label("task_id"))
             .where(*path.conditions)
-            .limit(_MOST_AT_ONCE * self.most)
+            .limit(_MAX_AT_ONCE * self.most)
             .subquery("found")
         )
         at = tasks.c.completed_at if self.query.order.by_end else tasks.c.submitted_at

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 CHANNEL = "ketline_changes"
 # A payload has at most 8,000 bytes; a change takes 47 at most.
 CHANGES_IN_A_PAYLOAD = 150
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 # After this many changes at once, further ones are awaited: a statement for each would cost as much as the changes.
 MANY = 3
 GATHERING_SECONDS = 0.005
@@ -74,7 +74,7 @@ class PostgresqlNotifier:
     def notify(self, *changes: Change) -> None:
         if self._closed:
             return  # the next poll finds the change
-        if len(self._waiting) < MOST_WAITING:
+        if len(self._waiting) < MAX_WAITING:
             self._waiting += changes
         if any(change.status.terminal for change in changes):
             self._begin()

@@ -44,7 +44,7 @@ from ketline.domain.status import TaskStatus
 
 DATABASE_OUTAGE = "database_outage"
 # Further leases that end far in the future are examined in the next rounds.
-MOST_DISTANT = 1000
+MAX_DISTANT = 1000
 
 _PROCESSING = tasks.c.current_status == TaskStatus.PROCESSING
 _REAPED = (
@@ -65,7 +65,7 @@ def select_survey(beyond: timedelta) -> Select[Any]:
     clock = select(now().label("at")).subquery("clock")
     distant = and_(_PROCESSING, tasks.c.lease_expires_at > from_now(beyond.total_seconds()))
     joined = clock.outerjoin(tasks, distant)
-    return select(clock.c.at, tasks.c.lease_token, tasks.c.lease_expires_at).select_from(joined).limit(MOST_DISTANT)
+    return select(clock.c.at, tasks.c.lease_token, tasks.c.lease_expires_at).select_from(joined).limit(MAX_DISTANT)
 
 
 def reap(connection: Connection, limit: int, expiry: Expiry, policy: RetryPolicy) -> Sequence[Reaped]:

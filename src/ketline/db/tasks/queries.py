@@ -38,7 +38,7 @@ LATE_LINES = 1000
 _LARGE = {"result", "profile", "metadata", "inputs", "observables", "noise", "gradient"}
 _NOT_SELECTED = {"circuit", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token", "callback_due"}
 # Larger inputs, observables and noise are left out, so that polling a large sweep does not read them each time.
-MOST_INPUT_BYTES = 64 * 1024
+MAX_INPUT_BYTES = 64 * 1024
 
 LINE = [
     status_history.c.id.label("line_id"),
@@ -58,7 +58,7 @@ def select_task() -> Prepared:
     """Selects a row for each line of the history of task `bound_task_id`, if it belongs to `bound_project`.
 
     Only the first row has the large columns of the task; no row has a result of more than `bound_most_bytes`, or
-    inputs, observables and noise of more than `MOST_INPUT_BYTES`.
+    inputs, observables and noise of more than `MAX_INPUT_BYTES`.
 
     A single statement sees one state of the database, and needs no transaction with several round trips.
     """
@@ -69,9 +69,9 @@ def select_task() -> Prepared:
     size = stored_size(tasks.c.result)
     wanted = {
         "result": and_(first, size <= bindparam("bound_most_bytes", type_=BigInteger())),
-        "inputs": and_(first, stored_size(tasks.c.inputs) <= MOST_INPUT_BYTES),
-        "observables": and_(first, stored_size(tasks.c.observables) <= MOST_INPUT_BYTES),
-        "noise": and_(first, stored_size(tasks.c.noise) <= MOST_INPUT_BYTES),
+        "inputs": and_(first, stored_size(tasks.c.inputs) <= MAX_INPUT_BYTES),
+        "observables": and_(first, stored_size(tasks.c.observables) <= MAX_INPUT_BYTES),
+        "noise": and_(first, stored_size(tasks.c.noise) <= MAX_INPUT_BYTES),
     }
     columns = [
         case((wanted.get(column.name, first), column)).label(column.name) if column.name in _LARGE else column

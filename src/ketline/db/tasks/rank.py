@@ -39,7 +39,7 @@ from ketline.domain.status import TaskStatus
 from ketline.domain.tasks.priority import SECONDS_PER_POINT, QueuePosition
 from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS
 
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 RATE_WINDOW = timedelta(minutes=1)
 
 _NONE = literal_column("0", Integer)
@@ -123,7 +123,7 @@ def queue_position_of(connection: Connection, task_id: TaskId, project: ProjectN
     return QueuePosition(
         at=row.at,
         ahead=row.ahead,
-        counted_to_the_end=row.ahead < MOST_COUNTED,
+        counted_to_the_end=row.ahead < MAX_COUNTED,
         slots=slots,
         free_slots=max(0, slots - row.busy),
         ended=row.ended,
@@ -163,7 +163,7 @@ def _count_ahead(one: Any) -> ScalarSelect[int]:
         comes_before,
         tasks.c.available_at <= now(),
     )
-    some = select(literal_column("1")).select_from(tasks).where(*before).limit(MOST_COUNTED).correlate(one).subquery()
+    some = select(literal_column("1")).select_from(tasks).where(*before).limit(MAX_COUNTED).correlate(one).subquery()
     return select(func.count()).select_from(some).scalar_subquery()
 
 

@@ -68,7 +68,7 @@ NOT_BEGUN = {
     SimulatorNotStarted.cause: "the worker has no simulator; queued again",
 }
 # SQLite and the driver of PostgreSQL take some ten thousand parameters.
-MOST_IN_A_LIST = 1000
+MAX_IN_A_LIST = 1000
 
 UNBOUNDED_BYTES = 2**62
 
@@ -148,7 +148,7 @@ class SqlTaskRepository:
 
     async def statuses(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
         def work(connection: Connection) -> Mapping[TaskId, tuple[TaskStatus, int]]:
-            some = [task_ids[start : start + MOST_IN_A_LIST] for start in range(0, len(task_ids), MOST_IN_A_LIST)]
+            some = [task_ids[start : start + MAX_IN_A_LIST] for start in range(0, len(task_ids), MAX_IN_A_LIST)]
             rows = [row for ids in some for row in connection.execute(queries.select_statuses(ids))]
             return {TaskId(row.task_id): (row.current_status, row.attempt) for row in rows}
 

@@ -31,7 +31,7 @@ from ketline.domain.access.principals import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import DeliveryNotFound, TaskNotFound
 from ketline.domain.ids import TaskId
 from ketline.domain.webhooks.deliveries import (
-    LONGEST_DELIVERY,
+    MAX_DELIVERY_TIME,
     Attempt,
     AttemptLimits,
     ClaimedDelivery,
@@ -175,7 +175,7 @@ def _repeat(*which: ColumnElement[bool]) -> Update:
             state=DeliveryState.WAITING.value,
             next_at=now(),
             ended_at=None,
-            give_up_at=from_now(LONGEST_DELIVERY.total_seconds()),
+            give_up_at=from_now(MAX_DELIVERY_TIME.total_seconds()),
         )
     )
 

@@ -16,7 +16,7 @@ from ketline.db.engine.clock import from_now, now
 from ketline.db.schema.tables import deliveries, projects, tasks
 from ketline.domain.access.principals import ProjectName
 from ketline.domain.ids import TaskId
-from ketline.domain.webhooks.deliveries import LONGEST_DELIVERY, DeliveryState, EndedMessage
+from ketline.domain.webhooks.deliveries import MAX_DELIVERY_TIME, DeliveryState, EndedMessage
 
 # The condition that a task has ended and its delivery is still to be made.
 IS_DUE = and_(tasks.c.callback_due, tasks.c.completed_at.is_not(None))
@@ -91,5 +91,5 @@ def _values(row: Row[Any]) -> dict[str, Any]:
         "attempts": 0,
         "created_at": now(),
         "next_at": now(),
-        "give_up_at": from_now(LONGEST_DELIVERY.total_seconds()),
+        "give_up_at": from_now(MAX_DELIVERY_TIME.total_seconds()),
     }

@@ -16,7 +16,7 @@ from ketline.domain.ids import TaskId
 COMMAND_LINE = "command line"
 # The origin of a request whose proxy forwarded no address.
 UNKNOWN_ORIGIN = "unknown"
-MOST_ENTRIES = 200
+MAX_ENTRIES = 200
 
 
 class Action(StrEnum):

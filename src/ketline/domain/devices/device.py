@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from ketline.domain.devices.device_fields import MOST_NS, MOST_US, Path, entries, integer, known_fields, number, text
+from ketline.domain.devices.device_fields import MAX_NS, MAX_US, Path, entries, integer, known_fields, number, text
 from ketline.domain.devices.noise import NOISY_OPERATIONS
 from ketline.domain.errors import DeviceInvalid
 from ketline.domain.limits import (
@@ -163,7 +163,7 @@ def device_from_json(value: object) -> Device:
     return Device(
         name=_name(fields.get("name")),
         description=_description(fields.get("description")),
-        dt_ns=number(fields, "dt_ns", (), MOST_NS, positive=True),
+        dt_ns=number(fields, "dt_ns", (), MAX_NS, positive=True),
         qubits=qubits,
         gates=tuple(sorted(gates, key=lambda gate: (gate.name, gate.qubits))),
     )
@@ -181,8 +181,8 @@ def _description(value: object) -> str:
 
 def _qubit(value: object, path: Path) -> DeviceQubit:
     fields = known_fields(value, _QUBIT_FIELDS, path)
-    t1_us = number(fields, "t1_us", path, MOST_US, positive=True)
-    t2_us = number(fields, "t2_us", path, MOST_US, positive=True)
+    t1_us = number(fields, "t1_us", path, MAX_US, positive=True)
+    t2_us = number(fields, "t2_us", path, MAX_US, positive=True)
     if t1_us is not None and t2_us is not None and t2_us > 2 * t1_us:
         raise DeviceInvalid((*path, "t2_us"), "must be at most twice t1_us: no channel has such times")
     return DeviceQubit(
@@ -190,7 +190,7 @@ def _qubit(value: object, path: Path) -> DeviceQubit:
         t2_us=t2_us,
         p01=number(fields, "p01", path, 1.0) or 0.0,
         p10=number(fields, "p10", path, 1.0) or 0.0,
-        readout_ns=number(fields, "readout_ns", path, MOST_NS),
+        readout_ns=number(fields, "readout_ns", path, MAX_NS),
     )
 
 
@@ -204,7 +204,7 @@ def _gate(value: object, path: Path, num_qubits: int) -> DeviceGate:
         name=name,
         qubits=_operands(fields.get("qubits"), (*path, "qubits"), DEVICE_OPERATIONS[name], num_qubits),
         error=number(fields, "error", path, 1.0),
-        duration_ns=number(fields, "duration_ns", path, MOST_NS),
+        duration_ns=number(fields, "duration_ns", path, MAX_NS),
     )
 
 

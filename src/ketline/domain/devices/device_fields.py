@@ -8,9 +8,9 @@ from ketline.domain.errors import DeviceInvalid
 Path = tuple[str | int, ...]
 
 # A day, in each unit, as for the noise of a task.
-MOST_US, MOST_NS = 86_400e6, 86_400e9
+MAX_US, MAX_NS = 86_400e6, 86_400e9
 # Shorter times than this are mistakes of the unit, and their rates have no room in floating-point numbers.
-LEAST_TIME = 1e-6
+MIN_TIME = 1e-6
 
 
 def known_fields(value: object, names: Sequence[str], path: Path) -> Mapping[str, object]:
@@ -51,7 +51,7 @@ def number(fields: Mapping[str, object], name: str, path: Path, most: float, *, 
     if value is None:
         return None
     found = _finite(value)
-    least = LEAST_TIME if positive else 0.0
+    least = MIN_TIME if positive else 0.0
     if found is None or not least <= found <= most:
         raise DeviceInvalid((*path, name), f"must be a number from {least:g} to {most:g}")
     # Without the sign of a zero, so that equal devices have equal digests.

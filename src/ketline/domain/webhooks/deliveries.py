@@ -20,11 +20,11 @@ from ketline.domain.status import TaskStatus
 DeliveryId = NewType("DeliveryId", UUID)
 
 # How long a delivery is tried.
-LONGEST_DELIVERY = timedelta(days=1)
+MAX_DELIVERY_TIME = timedelta(days=1)
 # How long a previous secret may sign beside a new one.
-LONGEST_OVERLAP = timedelta(days=30)
+MAX_OVERLAP = timedelta(days=30)
 FIRST_RETRY_SECONDS = 5.0
-LONGEST_RETRY_SECONDS = 3600.0
+MAX_RETRY_SECONDS = 3600.0
 # Each pause is shortened by up to this fraction, so that deliveries that failed together are not retried together.
 JITTER = 0.2
 
@@ -128,7 +128,7 @@ def new_secret() -> str:
 
 def retry_seconds(attempt: int, draw: float) -> float:
     """The pause after an attempt, the first of which is 1; `draw` is a random number from 0 to 1."""
-    longest = min(FIRST_RETRY_SECONDS * 2.0 ** min(attempt - 1, 30), LONGEST_RETRY_SECONDS)
+    longest = min(FIRST_RETRY_SECONDS * 2.0 ** min(attempt - 1, 30), MAX_RETRY_SECONDS)
     return longest * (1 - JITTER * draw)
 
 

@@ -19,7 +19,7 @@ from ketline.execution.transpiling import DevicePrograms
 
 # A parsed program takes up to some megabytes for each 64 KiB of text.
 _CACHED_PROGRAMS = 32
-_LONGEST_CACHED_CHARACTERS = 1 << 14
+_MAX_CACHED_CHARACTERS = 1 << 14
 
 
 class ProgramReader:
@@ -52,7 +52,7 @@ class ProgramReader:
         if request.spec.options.format is ProgramFormat.QPY:
             return with_inputs(self._load_qpy(request, observed), first_point(request.spec.inputs))
         form, noisy = request.spec.options.format, is_noisy(request)
-        if request.spec.inputs or len(request.spec.circuit) > _LONGEST_CACHED_CHARACTERS:
+        if request.spec.inputs or len(request.spec.circuit) > _MAX_CACHED_CHARACTERS:
             inputs = first_point(request.spec.inputs)
             return self._read(request.spec.circuit, inputs=inputs, form=form, observed=observed, noisy=noisy)
         return self._cached_read(
@@ -97,7 +97,7 @@ class ProgramReader:
         )
 
     def _load_qpy(self, request: Request, observed: Observed) -> Program:
-        read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read_for
+        read = self._cached_read if len(request.spec.circuit) <= _MAX_CACHED_CHARACTERS else self._read_for
         return read(
             request.project,  # guard: project.cache
             request.spec.circuit,

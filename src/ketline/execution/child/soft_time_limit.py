@@ -9,7 +9,7 @@ from types import FrameType
 # An exception that the alarm raises inside a callback can be lost there; so the alarm repeats.
 _ALARM_REPEATS_SECONDS = 0.5
 # Zero seconds would disable the alarm.
-_LEAST_SECONDS = 1e-3
+_MIN_SECONDS = 1e-3
 
 
 class SoftTimeLimit(BaseException):
@@ -50,7 +50,7 @@ class Stopwatch:
     @contextmanager
     def reading(self) -> Iterator[None]:
         started = time.perf_counter()
-        with soft_time_limit(max(_LEAST_SECONDS, self._limit_seconds - self.reading_seconds)):
+        with soft_time_limit(max(_MIN_SECONDS, self._limit_seconds - self.reading_seconds)):
             yield
         self.reading_seconds += time.perf_counter() - started
 

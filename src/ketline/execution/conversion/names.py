@@ -6,8 +6,8 @@ from itertools import chain, count
 
 from ketline.domain.results.result import ProgramWarning, Register, WarningCode
 
-_LONGEST_NAME = 100
-_MOST_WARNINGS = 20
+_MAX_NAME_CHARACTERS = 100
+_MAX_WARNINGS = 20
 _OTHERS = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -33,11 +33,11 @@ class OutputNames:
         return self._take(next(name for name in names if name not in self._taken))
 
     def _name(self, name: str, stem: str) -> str:
-        if self._allowed.fullmatch(name) and name not in self._taken and len(name) <= _LONGEST_NAME:
+        if self._allowed.fullmatch(name) and name not in self._taken and len(name) <= _MAX_NAME_CHARACTERS:
             return self._take(name)
-        changed = self.free(f"{stem}_{_OTHERS.sub('_', name)}"[:_LONGEST_NAME])
-        if len(self.warnings) < _MOST_WARNINGS:
-            message = f"the register '{name[:_LONGEST_NAME]}' is named '{changed}' in the output"
+        changed = self.free(f"{stem}_{_OTHERS.sub('_', name)}"[:_MAX_NAME_CHARACTERS])
+        if len(self.warnings) < _MAX_WARNINGS:
+            message = f"the register '{name[:_MAX_NAME_CHARACTERS]}' is named '{changed}' in the output"
             self.warnings.append(ProgramWarning(code=WarningCode.CONVERSION_DIFFERS, message=message))
         return changed
 

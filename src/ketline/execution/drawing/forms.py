@@ -19,7 +19,7 @@ from ketline.execution.limits import ExecutionLimits
 _FLAT = STANDARD_GATES | NO_GATES | {"barrier", "u"}
 _SHOWN = _FLAT | AER_GATES
 _TEXT_WIDTH = 120
-_LONGEST_NAME = 100
+_MAX_NAME_CHARACTERS = 100
 _COMPUTED = "// The counts of this program show each measurement; those of its source are computed from them.\n"
 
 
@@ -94,5 +94,7 @@ def _require_room(shown: Lowered, drawing: Drawing) -> None:
             f"a drawing as '{drawing}' holds up to {most.qubits} qubits and {most.operations} operations, and this "
             f"circuit has {qubits} and {operations}: {others}"
         )
-    if any(len(register.name) > _LONGEST_NAME for register in (*shown.circuit.qregs, *shown.circuit.cregs)):
-        raise ProgramTooLarge(f"a drawing holds names of up to {_LONGEST_NAME} characters: format=flat holds more")
+    if any(len(register.name) > _MAX_NAME_CHARACTERS for register in (*shown.circuit.qregs, *shown.circuit.cregs)):
+        raise ProgramTooLarge(
+            f"a drawing holds names of up to {_MAX_NAME_CHARACTERS} characters: format=flat holds more"
+        )

@@ -9,7 +9,7 @@ from qiskit.circuit.tools.pi_check import pi_check
 
 from ketline.domain.circuits.gates import GATE_TABLE
 
-_LONGEST = 40
+_MAX_CHARACTERS = 40
 _LABELS: Mapping[str, str] = {
     **{gate.qiskit_name: gate.label for gate in GATE_TABLE if gate.label is not None},
     "break_loop": "break",
@@ -72,7 +72,7 @@ def expression_text(node: Any, name: Name) -> str:
 
 
 def cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 1] + "…"
 
 
 def _symbol(node: Any) -> str:

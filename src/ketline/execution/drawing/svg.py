@@ -12,7 +12,7 @@ _BOX = 30.0
 _GAP = 12.0
 _LABEL_CHARACTER, _NOTE_CHARACTER = 7.9, 5.9
 _FRAME_STEP = 3.0
-_LONGEST_NAME = 24
+_MAX_NAME_CHARACTERS = 24
 
 _STYLE = (
     "svg{background:#fff;color:#1d2430;font:13px ui-monospace,Menlo,Consolas,monospace}"
@@ -169,4 +169,4 @@ def _text(x: float, y: float, text: str, kind: str = "") -> str:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+    return name if len(name) <= _MAX_NAME_CHARACTERS else name[: _MAX_NAME_CHARACTERS - 1] + "…"

@@ -16,7 +16,7 @@ from qiskit.circuit import QuantumCircuit
 from ketline.domain.circuits.gates import GATE_TABLE
 from ketline.domain.results.result import ProgramWarning, WarningCode
 
-_MOST_WARNINGS = 20
+_MAX_WARNINGS = 20
 PHASES_OVER_QISKIT: Mapping[str, Callable[..., Any]] = {
     gate.name: gate.phase_over_qiskit for gate in GATE_TABLE if gate.phase_over_qiskit is not None
 }
@@ -66,7 +66,7 @@ def phase_warnings(program: Any) -> tuple[ProgramWarning, ...]:
         if isinstance(statement, ast.QuantumGateDefinition):
             has_phase = any(_has_phase(call, phased) for call in calls)
             (phased.add if has_phase else phased.discard)(statement.name.name)
-    return tuple(found[:_MOST_WARNINGS])
+    return tuple(found[:_MAX_WARNINGS])
 
 
 def _is_cx(statement: Any) -> bool:

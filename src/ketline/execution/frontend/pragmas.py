@@ -19,8 +19,8 @@ from ketline.execution.circuit.named_places import NamedPlace
 from ketline.execution.frontend.diagnosis import invalid, unsupported
 
 # As many as a validation returns; a program can have thousands.
-_MOST_WARNINGS = 20
-_LONGEST_NAME = 60
+_MAX_WARNINGS = 20
+_MAX_NAME_CHARACTERS = 60
 _NOISE = re.compile(
     r"(?<![a-z])(?:noise_?model|noise|noisy|kraus|depolari[sz]ing|decoherence|damping|(?:bit|phase)_flip)(?![a-z])",
     re.IGNORECASE,
@@ -40,7 +40,7 @@ def remove_directives(program: Any) -> tuple[ProgramWarning, ...]:
     warnings: list[ProgramWarning] = []
     for directive in _removed(program):
         _reject_if_it_changes_results(directive)
-        if len(warnings) < _MOST_WARNINGS:
+        if len(warnings) < _MAX_WARNINGS:
             warnings.append(_warning(directive))
     return tuple(warnings)
 
@@ -113,4 +113,4 @@ def _text(directive: Any) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
+    return text if len(text) <= _MAX_NAME_CHARACTERS else f"{text[:_MAX_NAME_CHARACTERS]}…"

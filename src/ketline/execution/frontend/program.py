@@ -40,7 +40,7 @@ from ketline.execution.limits import ExecutionLimits
 
 # The values that are computed from the final state in place of counts: observables, or outputs; None for counts.
 Observed = Support | FinalState | None
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,7 +291,7 @@ def _dephasing_warnings(qubits: frozenset[int]) -> tuple[ProgramWarning, ...]:
     """The warnings about qubits that are measured last, and on which an observable has X or Y."""
     if not qubits:
         return ()
-    names = ", ".join(map(str, sorted(qubits)[:_MOST_NAMED]))
+    names = ", ".join(map(str, sorted(qubits)[:_MAX_NAMED]))
     message = (
         f"X and Y have the value 0 on qubits that are measured, here {names}: "
         "leave the measurements at the end out for the values in the state before them"

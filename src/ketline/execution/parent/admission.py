@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from ketline.domain.errors import LongProgram, MachineBusy
 
-SHORTEST_DELAY_SECONDS = 1.0
-LONGEST_DELAY_SECONDS = 30.0
+MIN_DELAY_SECONDS = 1.0
+MAX_DELAY_SECONDS = 30.0
 # However many programs wait, at most twenty of them retry in a second.
 SPACING_SECONDS = 0.05
 
@@ -61,9 +61,9 @@ class Admission:
                 self._permit = None
 
     def _delay(self, now: float) -> timedelta:
-        retry_at = max(now + now - self._granted_at, now + SHORTEST_DELAY_SECONDS)
+        retry_at = max(now + now - self._granted_at, now + MIN_DELAY_SECONDS)
         retry_at = max(retry_at, self._last_retry_at + SPACING_SECONDS)
-        self._last_retry_at = min(retry_at, now + LONGEST_DELAY_SECONDS)
+        self._last_retry_at = min(retry_at, now + MAX_DELAY_SECONDS)
         return timedelta(seconds=self._last_retry_at - now)
 
 

@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 # The shortest time that a child gets for a program, even if little time is left before the deadline.
-_LEAST_SECONDS = 0.1
+_MIN_SECONDS = 0.1
 # Nearly every program is read within this time; the others must not delay these.
 QUICK_SECONDS = 1.0
 READERS = 2
@@ -151,7 +151,7 @@ class ChildInspector:
 
         async def call(checkout: Checkout[ProgramReader]) -> T:
             try:
-                return await self._read_with(checkout, max(_LEAST_SECONDS, deadline - _now()), read)
+                return await self._read_with(checkout, max(_MIN_SECONDS, deadline - _now()), read)
             finally:
                 checkout.reader.idle_since = _now()
 
@@ -168,7 +168,7 @@ class ChildInspector:
             return await read(runner, seconds)
         except SimulatorDied as error:
             _log.warning("inspector.read_again", reason=str(error))
-        left = max(_LEAST_SECONDS, seconds - (_now() - checkout.began_at))
+        left = max(_MIN_SECONDS, seconds - (_now() - checkout.began_at))
         try:
             return await read(await checkout.reader.runner(), left)
         except SimulatorDied as error:

@@ -20,7 +20,7 @@ _MAX_NAME_CHARACTERS = 255
 _MAX_WARNINGS = 100
 # The numbers of a profile that the statements of usage add up.
 _MEASURES = ("parsing_seconds", "simulating_seconds", "processor_seconds", "memory_bytes")
-_MOST_MEASURED = 2.0**53
+_MAX_MEASURED = 2.0**53
 
 
 def decode_profile(data: dict[str, Any]) -> Profile:
@@ -55,7 +55,7 @@ def _decode_measure(value: float | None) -> float | None:
     """Seconds or bytes that can be added to those of other tasks; None if they were not measured."""
     if value is None:
         return None
-    if type(value) not in (int, float) or not 0 <= value <= _MOST_MEASURED:  # guard: wire.measures
+    if type(value) not in (int, float) or not 0 <= value <= _MAX_MEASURED:  # guard: wire.measures
         raise ValueError("not a number of seconds or bytes")
     return value
 

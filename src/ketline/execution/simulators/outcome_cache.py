@@ -6,10 +6,10 @@ from collections.abc import Callable
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.sampling import OutcomeSource
 
-_MOST_SOURCES = 64
+_MAX_SOURCES = 64
 # Sixteen programs of 16 qubits; what takes more than a quarter is not cached.
-_MOST_BYTES = 8 << 20
-_MOST_BYTES_EACH = _MOST_BYTES // 4
+_MAX_BYTES = 8 << 20
+_MAX_BYTES_EACH = _MAX_BYTES // 4
 
 
 class OutcomeCache:
@@ -18,7 +18,7 @@ class OutcomeCache:
     They are cached by program, not by text: what gives the same program again gives the same distribution.
     """
 
-    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int = _MAX_BYTES) -> None:
         self._most_bytes = most_bytes
         self._sources: OrderedDict[tuple[Program, bool], OutcomeSource] = OrderedDict()
         self._bytes = 0
@@ -36,10 +36,10 @@ class OutcomeCache:
 
     def _put(self, key: tuple[Program, bool], source: OutcomeSource) -> None:
         size = source.reusable_bytes
-        if size is None or size > _MOST_BYTES_EACH:
+        if size is None or size > _MAX_BYTES_EACH:
             return
         self._sources[key] = source
         self._bytes += size
-        while self._bytes > self._most_bytes or len(self._sources) > _MOST_SOURCES:
+        while self._bytes > self._most_bytes or len(self._sources) > _MAX_SOURCES:
             _, oldest = self._sources.popitem(last=False)
             self._bytes -= oldest.reusable_bytes or 0

@@ -20,7 +20,7 @@ _DECIMALS = 13
 # A probability takes Aer and a draw from all of them as long as an eighth of a shot takes Aer; measured.
 _OUTCOMES_PER_SHOT = 8
 # More probabilities than these take tens of megabytes in the list that Aer makes of them.
-_MOST_MEASURED = 20
+_MAX_MEASURED = 20
 _BYTES_OF_A_WORD = 8
 
 Measured = Sequence[tuple[int, int]]
@@ -96,7 +96,7 @@ class SampledState:
 
 def draws_exactly(measured: Measured, shots: int) -> bool:
     """Whether the outcomes are so few that one draw from the probabilities of all takes less time."""
-    return len(measured) <= _MOST_MEASURED and 1 << len(measured) <= _OUTCOMES_PER_SHOT * shots
+    return len(measured) <= _MAX_MEASURED and 1 << len(measured) <= _OUTCOMES_PER_SHOT * shots
 
 
 def source_of(state: PureState, measured: Measured, *, exact: bool) -> OutcomeSource:

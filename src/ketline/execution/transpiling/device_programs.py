@@ -40,7 +40,7 @@ from ketline.execution.transpiling.transpiler import Transpiled, Transpiler
 Values = Mapping[str, InputValue]
 _KEPT_DEVICES = 8
 _KEPT_PROGRAMS = 32
-_LONGEST_KEPT_CHARACTERS = 1 << 14
+_MAX_KEPT_CHARACTERS = 1 << 14
 # The operations that the transpiler gets: gates that no program can define otherwise, and those that keep them apart.
 _KEPT_OPERATIONS = AER_GATES | NO_GATES | NO_EFFECT | {"id"}
 
@@ -86,7 +86,7 @@ class DevicePrograms:
             DeviceMismatch: it does not fit the device.
             ObservablesInvalid, OutputsInvalid: it has no such state.
         """
-        if spec.inputs or len(spec.circuit) > _LONGEST_KEPT_CHARACTERS:
+        if spec.inputs or len(spec.circuit) > _MAX_KEPT_CHARACTERS:
             return self.reader(spec, project, observed)(first_point(spec.inputs))
         return self._kept(
             project,  # guard: project.devices

@@ -26,12 +26,12 @@ _JUMPS = frozenset({"break_loop", "continue_loop"})
 _KEPT_PASS_MANAGERS = 8
 # At level 3 Qiskit takes 30 million steps before it routes: 5 to 15 us each on 2,000 qubits. All layouts of 75 random
 # circuits that have one were found within a million, those on up to 115 qubits within 30,000.
-MOST_SEARCH_STEPS = 1_000_000
+MAX_SEARCH_STEPS = 1_000_000
 # After routing it takes up to 30 million more for qubits with smaller errors. Twenty random circuits on lattices of 115
 # and 121 qubits had the same errors with this bound; ten on 127 qubits with 400 couplings 0.03 % larger ones than with
 # two million.
-MOST_REFINEMENT_STEPS = 250_000
-_LONGEST_REASON = 200
+MAX_REFINEMENT_STEPS = 250_000
+_MAX_REASON_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,18 +135,18 @@ class Transpiler:
 
 
 def bound_search(stage: Any) -> None:
-    """Let the searches for a layout in a stage of a pass manager end, `VF2Layout` after `MOST_SEARCH_STEPS`.
+    """Let the searches for a layout in a stage of a pass manager end, `VF2Layout` after `MAX_SEARCH_STEPS`.
 
-    `VF2PostLayout`, which moves no qubit but the whole circuit, ends after `MOST_REFINEMENT_STEPS`.
+    `VF2PostLayout`, which moves no qubit but the whole circuit, ends after `MAX_REFINEMENT_STEPS`.
     """
     for task in stage.tasks:
         if hasattr(task, "tasks"):
             bound_search(task)
         elif isinstance(task, VF2Layout) and task.call_limit is not None:
             first, further = task.call_limit
-            task.call_limit = (min(first, MOST_SEARCH_STEPS), further)
+            task.call_limit = (min(first, MAX_SEARCH_STEPS), further)
         elif isinstance(task, VF2PostLayout) and task.call_limit is not None:
-            task.call_limit = min(task.call_limit, MOST_REFINEMENT_STEPS)
+            task.call_limit = min(task.call_limit, MAX_REFINEMENT_STEPS)
 
 
 def leaves_loops(circuit: Any) -> bool:
@@ -191,4 +191,4 @@ def operations_in(circuit: Any, qubits: Sequence[int]) -> Iterator[tuple[str, tu
 
 def _reason(error: QiskitError) -> str:
     text = " ".join(str(error.message).split())
-    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
+    return text if len(text) <= _MAX_REASON_CHARACTERS else f"{text[: _MAX_REASON_CHARACTERS - 1]}…"

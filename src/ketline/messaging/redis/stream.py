@@ -13,7 +13,7 @@ from ketline.messaging.redis.connection import milliseconds
 
 GROUP = "workers"
 # As RabbitMQ 4 limits it by default.
-MOST_DELIVERIES = 20
+MAX_DELIVERIES = 20
 
 Fields = Mapping[bytes, bytes]
 Entry = tuple[bytes, Fields]
@@ -71,7 +71,7 @@ class TaskStream:
 
     async def return_held(self, consumer: str) -> int:
         """Return the entries of a consumer to the end of the stream, and count them; remove the consumer."""
-        return await self._unless_gone(self._return_held(keys=self._keys, args=[GROUP, consumer, MOST_DELIVERIES]))
+        return await self._unless_gone(self._return_held(keys=self._keys, args=[GROUP, consumer, MAX_DELIVERIES]))
 
     async def return_abandoned(self, silent_seconds: float) -> int:
         """Return the entries of consumers that were silent for this time to the stream, and count them.
@@ -79,7 +79,7 @@ class TaskStream:
         Silent consumers without entries are removed.
         """
         silent = milliseconds(silent_seconds)
-        return await self._unless_gone(self._return_abandoned(keys=self._keys, args=[GROUP, silent, MOST_DELIVERIES]))
+        return await self._unless_gone(self._return_abandoned(keys=self._keys, args=[GROUP, silent, MAX_DELIVERIES]))
 
     async def set_aside(self, entry_id: bytes, reason: str) -> None:
         """Move a delivered entry to the dead-letter stream."""

@@ -11,7 +11,7 @@ from qiskit.result import ProbDistribution
 from ketline.client.models import Output
 
 # Aer leaves out smaller entries of dictionaries.
-_SMALLEST_ENTRY = 1e-15
+_MIN_ENTRY = 1e-15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,4 +64,4 @@ def read_saved(document: Mapping[str, Any]) -> SavedData:
 
 def _dictionary(values: Any) -> dict[str, Any]:
     """The entries that are not 0, by index as Aer writes it."""
-    return {hex(index): values[index].item() for index in np.flatnonzero(np.abs(values) > _SMALLEST_ENTRY).tolist()}
+    return {hex(index): values[index].item() for index in np.flatnonzero(np.abs(values) > _MIN_ENTRY).tolist()}

@@ -12,7 +12,7 @@ from ketline.qiskit.results.saved_data import read_saved
 
 # The entry of a task's metadata. `job` in it is JSON as text, because names and metadata of circuits can be anything.
 ENTRY = "qiskit_job"
-_MOST_CHARACTERS = MAX_METADATA_BYTES * 3 // 4
+_MAX_CHARACTERS = MAX_METADATA_BYTES * 3 // 4
 
 
 def entry_of(kind: str, number: int, tasks: int, documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def entry_of(kind: str, number: int, tasks: int, documents: Iterable[Mapping[str
     entry = {"kind": kind, "task": number, "tasks": tasks}
     for document in documents:
         text = json.dumps(document, separators=(",", ":"))
-        if len(json.dumps(text)) <= _MOST_CHARACTERS:
+        if len(json.dumps(text)) <= _MAX_CHARACTERS:
             return {ENTRY: {**entry, "job": text}}
     return {ENTRY: entry}
 

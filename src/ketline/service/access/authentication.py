@@ -12,8 +12,8 @@ from ketline.ports.clock import Clock
 
 # A revoked key is rejected after at most this time, and a request that uses it then.
 REMEMBERED_SECONDS = 1.0
-MOST_REMEMBERED = 10_000
-LONGEST_TOKEN = 16 * 1024
+MAX_REMEMBERED = 10_000
+MAX_TOKEN_CHARACTERS = 16 * 1024
 
 
 @dataclass(slots=True)
@@ -67,13 +67,13 @@ class Authenticate:
         principal = await self._verify(token)
         self._remembered[key] = (now, principal)
         self._remembered.move_to_end(key)
-        if len(self._remembered) > MOST_REMEMBERED:
+        if len(self._remembered) > MAX_REMEMBERED:
             self._remembered.popitem(last=False)
         return principal
 
     async def _verify(self, token: str) -> Principal | None:
         verify = next((one for one in self.verifiers if one.takes(token)), None)
-        if verify is None or len(token) > LONGEST_TOKEN:
+        if verify is None or len(token) > MAX_TOKEN_CHARACTERS:
             return None
         try:
             return await verify(token)

@@ -12,7 +12,7 @@ from ketline.domain.access.rate_limits import RateLimit, RateUse
 from ketline.ports.clock import Clock
 
 # If there are more, the address whose last failure is the oldest is removed.
-MOST_ADDRESSES = 10_000
+MAX_ADDRESSES = 10_000
 # A subscriber with IPv6 has at least a network of this size.
 _NETWORK_BITS = 64
 
@@ -41,7 +41,7 @@ class FailedSignIns:
         network, now = _network_of(origin), self.clock.monotonic()
         times = self._forgotten_at.pop(network, [now] * len(self.limits))
         self._forgotten_at[network] = [_later(limit, at, now) for limit, at in zip(self.limits, times, strict=True)]
-        if len(self._forgotten_at) > MOST_ADDRESSES:
+        if len(self._forgotten_at) > MAX_ADDRESSES:
             self._forgotten_at.popitem(last=False)
 
 

@@ -30,7 +30,7 @@ _ID_BYTES = KEY_ID_CHARACTERS // 2
 _SECRET_BYTES = 32
 # How often the use of a key is recorded.
 TOUCH_SECONDS = 60.0
-MOST_TOUCHED = 10_000
+MAX_TOUCHED = 10_000
 
 
 def is_key(token: str) -> bool:
@@ -129,7 +129,7 @@ class VerifyKey:
         now = self.clock.monotonic()
         if now - self._touched_at.get(key_id, -TOUCH_SECONDS) < TOUCH_SECONDS:
             return
-        if len(self._touched_at) >= MOST_TOUCHED:
+        if len(self._touched_at) >= MAX_TOUCHED:
             self._touched_at.clear()
         self._touched_at[key_id] = now
         try:

@@ -17,7 +17,7 @@ from ketline.service.loop import Loop
 
 INTERVAL_SECONDS = 60.0
 # Origins that have entries of their own in one interval.
-MOST_ORIGINS = 10
+MAX_ORIGINS = 10
 
 
 class SignInMethod(StrEnum):
@@ -31,7 +31,7 @@ class SignInMethod(StrEnum):
 class RecordRejectedSignIns:
     """Records the first rejection of an origin at once, and once a minute the number of further ones.
 
-    So a process adds two entries for each of `MOST_ORIGINS` origins a minute, and one for all others, at most.
+    So a process adds two entries for each of `MAX_ORIGINS` origins a minute, and one for all others, at most.
     """
 
     audit: AuditLog
@@ -45,7 +45,7 @@ class RecordRejectedSignIns:
         self.metrics.count(table.AUTHENTICATION_REFUSALS, Action.SIGN_IN_REFUSED)
         if origin in self._further:
             self._further[origin] += 1
-        elif len(self._further) < MOST_ORIGINS:
+        elif len(self._further) < MAX_ORIGINS:
             self._further[origin] = 0
             try:
                 await self.audit.add(_rejected(origin, method))

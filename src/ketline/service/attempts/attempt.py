@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 RENEWALS_PER_LEASE = 3
 # The worker notices a cancellation at the next renewal, and must stop the task within two seconds.
-LONGEST_RENEWAL_SECONDS = 1.0
+MAX_RENEWAL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 
 AttemptOutcome = RunResult | ExecutionFailed | MachineBusy
@@ -261,7 +261,7 @@ class LeaseKeeper:
     another worker claims the task.
     """
 
-    def __init__(self, process: ProcessTask, lease: Lease, *, longest_seconds: float = LONGEST_RENEWAL_SECONDS) -> None:
+    def __init__(self, process: ProcessTask, lease: Lease, *, longest_seconds: float = MAX_RENEWAL_SECONDS) -> None:
         self._process = process
         self._lease = lease
         self._interval = min(process.lease.total_seconds() / RENEWALS_PER_LEASE, longest_seconds)

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 # How many errors in a row without a more specific code are treated as temporary.
-MOST_UNEXPLAINED = 10
+MAX_UNEXPLAINED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class BackendCalls:
             except BackendFailed as error:
                 failures += 1
                 is_temporary = isinstance(error, (BackendUnavailable, BackendAccessDenied))
-                unexplained = type(error) is BackendFailed and failures < MOST_UNEXPLAINED
+                unexplained = type(error) is BackendFailed and failures < MAX_UNEXPLAINED
                 if failures == most or not (is_temporary or unexplained):
                     raise
                 log.warning("backend.call_delayed", code=error.code, error=str(error))

@@ -22,7 +22,7 @@ from ketline.service.attempts.job_attempt import JobAttempt, token_of
 
 log = structlog.get_logger()
 
-MOST_CANCELLED_AT_ONCE = 100
+MAX_CANCELLED_AT_ONCE = 100
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class RunOnBackend:
         Raises:
             DatabaseUnavailable: the tasks could not be read, or what was done could not be recorded.
         """
-        jobs = await self.repository.jobs_to_cancel(self.backend, MOST_CANCELLED_AT_ONCE)
+        jobs = await self.repository.jobs_to_cancel(self.backend, MAX_CANCELLED_AT_ONCE)
         for job in jobs:
             with structlog.contextvars.bound_contextvars(task_id=str(job.task_id), backend=self.backend):
                 await self._cancel_job(job)

@@ -10,8 +10,8 @@ from ketline.ports.tasks.queue import DeadLetterBox
 
 # Cached, because the broker has to deliver the messages to show them.
 CACHE_SECONDS = 30.0
-MOST_SHOWN = 20
-MOST_REQUEUED = 1000
+MAX_SHOWN = 20
+MAX_REQUEUED = 1000
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class ManageDeadLetters:
         if self.box is None:
             return None
         if self._cached is None or self.clock.monotonic() - self._cached_at >= CACHE_SECONDS:
-            self._cached, self._cached_at = await self.box.look(MOST_SHOWN), self.clock.monotonic()
+            self._cached, self._cached_at = await self.box.look(MAX_SHOWN), self.clock.monotonic()
         return self._cached
 
     async def requeue(self, actor: Actor) -> int:
@@ -47,4 +47,4 @@ class ManageDeadLetters:
         if self.box is None:
             return 0
         await self.audit.add(AuditRecord(action=Action.DEAD_LETTERS_REQUEUED, actor=actor))
-        return await self.box.requeue(MOST_REQUEUED)
+        return await self.box.requeue(MAX_REQUEUED)

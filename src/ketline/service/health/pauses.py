@@ -11,7 +11,7 @@ from ketline.ports.operations.claim_controls import ClaimControls
 # Health checks of load balancers must not each cost a query.
 CACHE_SECONDS = 1.0
 # A health check has to respond within two seconds, and waits for the database before.
-LONGEST_WAIT_SECONDS = 0.5
+MAX_WAIT_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class KnownPauses:
 
     controls: ClaimControls
     clock: Clock
-    longest_wait_seconds: float = LONGEST_WAIT_SECONDS
+    longest_wait_seconds: float = MAX_WAIT_SECONDS
     _known: Sequence[Pause] | None = field(default=None, init=False)
     _known_at: float = field(default=0.0, init=False)
     _reading: asyncio.Task[Sequence[Pause]] | None = field(default=None, init=False)

@@ -19,7 +19,7 @@ from ketline.ports.tasks.queue import DeadLetterBox
 log = structlog.get_logger()
 
 # The most values of the label `queue`: operators may configure any number of backends.
-MOST_QUEUES = 100
+MAX_QUEUES = 100
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class ServiceGauges:
 
     def _queues(self) -> Mapping[str, QueueMeasurement]:
         service = self._service()
-        return {} if service is None else dict(sorted(service.queues.items())[:MOST_QUEUES])
+        return {} if service is None else dict(sorted(service.queues.items())[:MAX_QUEUES])
 
     def _tasks(self) -> Reading:
         return {

@@ -12,10 +12,10 @@ from ketline.domain.access.usage import UsageQuery, UsageRow
 from ketline.ports.access.usage import UsageLedger
 from ketline.ports.clock import Clock
 
-LEAST_CACHE_SECONDS = 2.0
+MIN_CACHE_SECONDS = 2.0
 # Sums are cached for this multiple of the time that they took, so that callers take 5 % of the database's time at most.
 CACHE_FACTOR = 20
-MOST_CACHED = 100
+MAX_CACHED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ class SumUsage:
                 started = self.clock.monotonic()
                 rows = await self.ledger.sums(query)
                 ended = self.clock.monotonic()
-            until = ended + max(LEAST_CACHE_SECONDS, CACHE_FACTOR * (ended - started))
+            until = ended + max(MIN_CACHE_SECONDS, CACHE_FACTOR * (ended - started))
             self._cached[query] = _Cached(rows, until)
             self._cached.move_to_end(query)
-            if len(self._cached) > MOST_CACHED:
+            if len(self._cached) > MAX_CACHED:
                 self._cached.popitem(last=False)
             return rows
         finally:

@@ -10,7 +10,7 @@ from ketline.domain.attempts.leases import Outage
 from ketline.ports.clock import Clock
 
 # As a share of a lease. Leases are renewed three times in their duration, so a shorter outage lets none expire.
-LONGEST_GAP = 2 / 3
+MAX_GAP = 2 / 3
 # A difference between two clocks that is smaller than this is drift; a larger one is a step.
 DRIFT_SECONDS = 1.0
 
@@ -59,7 +59,7 @@ class DatabaseContact:
             self._since = -self.lease.total_seconds() if self.steady_at_start else reading.answered
             return False
         step = _step(last, reading)
-        if self._since is None or reading.answered - last.answered > LONGEST_GAP * self.lease.total_seconds() or step:
+        if self._since is None or reading.answered - last.answered > MAX_GAP * self.lease.total_seconds() or step:
             self._restart(last, reading)
         elif self.steady:
             self._unsteady_since = None

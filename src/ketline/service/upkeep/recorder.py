@@ -9,9 +9,9 @@ from ketline.ports.operations.history import StatisticsHistory
 from ketline.service.loop import Loop
 
 # After the end of a minute: what ended in it has been committed, and processes do not all come at once.
-LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS = 2.0, 12.0
+MIN_DELAY_SECONDS, MAX_DELAY_SECONDS = 2.0, 12.0
 # Between two readings of the clock; after a longer pause nobody knows whether this process was there.
-MOST_PAUSE = timedelta(seconds=90)
+MAX_PAUSE = timedelta(seconds=90)
 RETRY_SECONDS = 5.0
 
 
@@ -25,7 +25,7 @@ class Recorder:
 
     history: StatisticsHistory
     clock: Clock
-    delay_seconds: float = LEAST_DELAY_SECONDS
+    delay_seconds: float = MIN_DELAY_SECONDS
     _last: datetime | None = field(default=None, init=False)
     _since: datetime | None = field(default=None, init=False)
     _recorded: Minute | None = field(default=None, init=False)
@@ -68,4 +68,4 @@ class Recorder:
 
 def _follows(last: datetime | None, at: datetime) -> bool:
     """Whether a reading of the clock came so soon after the last one that nothing was missed between them."""
-    return last is not None and timedelta() <= at - last <= MOST_PAUSE
+    return last is not None and timedelta() <= at - last <= MAX_PAUSE

@@ -25,7 +25,7 @@ from ketline.testing.backends.programs import Program
 
 T = TypeVar("T")
 
-_LONGEST_PAUSE_SECONDS = 3600.0
+_MAX_PAUSE_SECONDS = 3600.0
 # How long a temporary error is retried.
 _RETRY_SECONDS = 30.0
 
@@ -120,7 +120,7 @@ class Session:
         while True:
             state = await self.retried(lambda: self.adapter.poll(remote_id))
             assert isinstance(state, RemoteState), "poll returns a RemoteState"
-            assert 0 < state.pause_seconds <= _LONGEST_PAUSE_SECONDS, "a pause of up to an hour"
+            assert 0 < state.pause_seconds <= _MAX_PAUSE_SECONDS, "a pause of up to an hour"
             if state.message is not None:
                 self.subject.texts.append(state.message)
             if state.status.ended:

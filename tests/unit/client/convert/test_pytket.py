@@ -47,8 +47,8 @@ from tests.unit.client.convert.comparison import (
     unitary_of,
 )
 
-MOST_QUBITS = 4
-MOST_PARAMETERS = 3
+MAX_QUBITS = 4
+MAX_PARAMETERS = 3
 
 
 def _gates() -> Iterator[Any]:
@@ -56,8 +56,8 @@ def _gates() -> Iterator[Any]:
     for name, kind in vars(OpType).items():
         if not isinstance(kind, OpType):
             continue
-        for qubits in range(MOST_QUBITS + 1):
-            for parameters in range(MOST_PARAMETERS + 1):
+        for qubits in range(MAX_QUBITS + 1):
+            for parameters in range(MAX_PARAMETERS + 1):
                 circuit = Circuit(qubits, name)
                 try:
                     circuit.add_gate(kind, [0.1 + 0.2 * at for at in range(parameters)], list(range(qubits)))

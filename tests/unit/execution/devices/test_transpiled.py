@@ -20,7 +20,7 @@ from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.transpiling import DevicePrograms
-from ketline.execution.transpiling.transpiler import MOST_REFINEMENT_STEPS, MOST_SEARCH_STEPS, Transpiler, operations_in
+from ketline.execution.transpiling.transpiler import MAX_REFINEMENT_STEPS, MAX_SEARCH_STEPS, Transpiler, operations_in
 from tests.blocks import long_after, numbers
 from tests.devices import LINE_EDGES, RING_EDGES, device_of, request_on, run_on
 from tests.noise import GATES, random_circuit
@@ -164,7 +164,7 @@ def test_search_for_a_layout_without_swaps_is_bounded(level: int, monkeypatch: p
     grid = generic_devices()["grid-25"]
     program_of(request_on(grid, ring, optimization_level=level, noise=False).spec)
     assert limits
-    assert all(first <= MOST_SEARCH_STEPS for first, _ in limits)
+    assert all(first <= MAX_SEARCH_STEPS for first, _ in limits)
 
 
 def large_device() -> Device:
@@ -185,7 +185,7 @@ def test_search_for_smaller_errors_on_the_largest_device_is_bounded(monkeypatch:
 
     def search(self: VF2PostLayout, dag: Any) -> Any:
         limits.append(self.call_limit)
-        assert self.call_limit <= MOST_REFINEMENT_STEPS, "would search for minutes"
+        assert self.call_limit <= MAX_REFINEMENT_STEPS, "would search for minutes"
         return original(self, dag)
 
     original = VF2PostLayout.run

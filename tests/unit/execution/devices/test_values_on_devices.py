@@ -37,7 +37,7 @@ OF_AER = 2e-8
 LINE = device_of()
 HEAVY_HEX = generic_devices()["heavy-hex-57"]
 PIECE = piece_of(HEAVY_HEX, (2, 3, 4, 46, 11, 12, 13))
-MOST_APART = 12
+MAX_APART = 12
 IDEAL = {
     "line": device_of(noisy=False),
     "directed ring": device_of(RING_EDGES, two_qubit="ecr", noisy=False),
@@ -92,8 +92,8 @@ def layout_of(device: Device, number: int, qubits: int) -> tuple[int, ...] | Non
     if number % 3 == 0:
         return None
     choose = random.Random(number)
-    first = choose.randint(0, max(0, device.num_qubits - MOST_APART))
-    return tuple(choose.sample(range(first, min(first + MOST_APART, device.num_qubits)), qubits))
+    first = choose.randint(0, max(0, device.num_qubits - MAX_APART))
+    return tuple(choose.sample(range(first, min(first + MAX_APART, device.num_qubits)), qubits))
 
 
 @pytest.mark.parametrize("level", range(4))

@@ -11,7 +11,7 @@ from qiskit.circuit.classical import expr, types
 
 _BOOL = types.Bool()
 # Larger formulas are stored in a bit, because operands are written out wherever they are used.
-_LARGEST = 64
+_MAX_SIZE = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +98,7 @@ class Logic:
         return terms[0] if terms else empty
 
     def _joined(self, operator: Any, one: Formula, other: Formula) -> Formula:
-        if one.size + other.size >= _LARGEST:
+        if one.size + other.size >= _MAX_SIZE:
             one, other = (part if part.is_bit else self._store(part) for part in (one, other))
         node = expr.Binary(operator, one.node, other.node, _BOOL)
         return Formula(node, one.size + other.size + 1, one.reads | other.reads)

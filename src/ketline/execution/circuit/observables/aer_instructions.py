@@ -15,7 +15,7 @@ from ketline.domain.results.observable import Observables
 from ketline.domain.results.observables import observables_at
 
 # Aer takes half a millisecond for each operator, whatever its size; numpy is faster on a small saved state.
-MOST_QUBITS_SAVED = 16
+MAX_QUBITS_SAVED = 16
 _STATE = "state"
 
 

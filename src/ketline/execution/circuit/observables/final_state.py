@@ -16,7 +16,7 @@ from ketline.domain.results.outputs import COMPLEX, OF_ONE_STATE, OutputType, Re
 from ketline.execution.circuit.observables.moments import expectation_values
 
 # A singular value decomposition of a state with a cut through 11 qubits takes a minute.
-MOST_CUT_QUBITS = 11
+MAX_CUT_QUBITS = 11
 # The largest absolute value of an amplitude that counts as 0.
 _ROUNDING = 1e-9
 
@@ -108,14 +108,14 @@ def require_cut(output: RequestedOutput, qubits: int, *, averaged: bool = False)
     part = qubits if output.qubits is None else len(output.qubits)
     if output.type is not OutputType.ENTROPY:
         return
-    if averaged and part > MOST_CUT_QUBITS:
+    if averaged and part > MAX_CUT_QUBITS:
         raise ProgramTooLarge(
-            f"the entropy of {part} qubits in an averaged state is not computed: ask for at most {MOST_CUT_QUBITS}"
+            f"the entropy of {part} qubits in an averaged state is not computed: ask for at most {MAX_CUT_QUBITS}"
         )
-    if not averaged and min(part, qubits - part) > MOST_CUT_QUBITS:
+    if not averaged and min(part, qubits - part) > MAX_CUT_QUBITS:
         raise ProgramTooLarge(
             f"the entropy of {part} qubits with {qubits - part} others is not computed: "
-            f"one of the two must have at most {MOST_CUT_QUBITS} qubits"
+            f"one of the two must have at most {MAX_CUT_QUBITS} qubits"
         )
 
 

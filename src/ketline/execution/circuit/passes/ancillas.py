@@ -22,8 +22,8 @@ from ketline.execution.circuit.library import kind_of
 from ketline.execution.circuit.operations import NO_EFFECT, Step
 
 _GATES: Mapping[str, Gate] = {gate.qiskit_name: gate for gate in GATE_TABLE if gate.qubits != 0}
-_FEWEST_CONTROLS = 2
-_MOST_CACHED = 256
+_MIN_CONTROLS = 2
+_MAX_CACHED = 256
 
 
 class _Flip(NamedTuple):
@@ -85,7 +85,7 @@ class _Circuit:
     def _is_computing(self, number: int, changed: set[int]) -> bool:
         """Whether a step computes an ancilla; if so, it and the one that gives it back are left out."""
         gate = self._gate(number)
-        if not isinstance(gate, _Flip) or len(gate.controls) < _FEWEST_CONTROLS or gate.target in changed:
+        if not isinstance(gate, _Flip) or len(gate.controls) < _MIN_CONTROLS or gate.target in changed:
             return False
         end = _following(self._changes[gate.target], number)
         if end is None or self._gate(end) != gate:
@@ -166,12 +166,12 @@ def _step_of(gate: _Flip | _Phase) -> Step:
     return "cp", operands, (), (gate.angle,), kind_of(CPhaseGate)
 
 
-@lru_cache(_MOST_CACHED)
+@lru_cache(_MAX_CACHED)
 def _flip_under(controls: int) -> CircuitInstruction:
     return CircuitInstruction(MCXGate(controls), [Qubit() for _ in range(controls + 1)])
 
 
-@lru_cache(_MOST_CACHED)
+@lru_cache(_MAX_CACHED)
 def _phase_under(angle: float, controls: int) -> CircuitInstruction:
     return CircuitInstruction(MCPhaseGate(angle, controls), [Qubit() for _ in range(controls + 1)])
 

@@ -15,7 +15,7 @@ _RANK_TWO = frozenset(gate.name for gate in GATE_TABLE if gate.rank_two)
 _LOOPS = frozenset({"for_loop", "while_loop"})
 _COLLAPSING = frozenset({"measure", "reset"})
 # Qubits times measurements and resets; more take a second.
-_MOST_CAPPED = 1 << 22
+_MAX_CAPPED = 1 << 22
 
 
 def order_of(circuit: Any) -> list[int]:
@@ -38,7 +38,7 @@ def bonds_of_a_shot(lowered: Lowered) -> list[int] | None:
     order = range(circuit.num_qubits) if lowered.operations["store"] else order_of(circuit)
     place = {circuit.qubits[qubit]: number for number, qubit in enumerate(order)}
     collapses = sum(lowered.operations[name] for name in _COLLAPSING)
-    bounds = _Bounds(len(order), caps=len(order) * collapses <= _MOST_CAPPED)
+    bounds = _Bounds(len(order), caps=len(order) * collapses <= _MAX_CAPPED)
     for name, places, is_sure in _operations(circuit, place):
         if name not in _COLLAPSING:
             bounds.act(name, places)

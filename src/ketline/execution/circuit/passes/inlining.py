@@ -21,7 +21,7 @@ from ketline.execution.circuit.operations import (
 from ketline.execution.circuit.passes.gate_runs import phase_over, safe_unitary
 from ketline.execution.circuit.passes.light_cone import reduced
 from ketline.execution.circuit.passes.lowered import AER_GATES, JUMPS, NO_GATES, IsGenuine, Lowered
-from ketline.execution.circuit.passes.recognition import FEWEST_CALLS, Recognised, Recogniser, identity_of
+from ketline.execution.circuit.passes.recognition import MIN_CALLS, Recognised, Recogniser, identity_of
 from ketline.execution.circuit.passes.synthesis import definition_of, incomplete
 from ketline.execution.circuit.plain import PlainCircuit, plain_of
 
@@ -60,7 +60,7 @@ _SIMPLE_WITH_NOISE = (NATIVE_WITH_NOISE - {"unitary", "break_loop", "continue_lo
 
 
 # Deeper than any definition nests: Qiskit defines some basic gates by each other, without end.
-_DEEPEST_DEFINITION = 500
+_MAX_DEFINITION_DEPTH = 500
 
 
 _Append = Callable[[Any, Sequence[Any], Sequence[Any]], None]
@@ -253,7 +253,7 @@ class _Lowering:
 
     def _native_of(self, operation: Any) -> Recognised | None:
         """The native gates that the program's own definition of an often called gate is."""
-        is_often_called = self._calls.get(operation.name, 0) >= FEWEST_CALLS
+        is_often_called = self._calls.get(operation.name, 0) >= MIN_CALLS
         if self._recogniser is None or self._depth or not is_often_called or not isinstance(operation, Gate):
             return None
 
@@ -279,7 +279,7 @@ class _Lowering:
                 append(gate, [qubits[operand] for operand in operands], clbits)
             return
         definition = operation.blocks[0] if isinstance(operation, BoxOp) else definition_of(operation, self._genuine)
-        if definition is None or self._depth > _DEEPEST_DEFINITION:
+        if definition is None or self._depth > _MAX_DEFINITION_DEPTH:
             raise ProgramUnsupported(f"'{operation.name}' cannot be simulated by this method")
         if definition.num_qubits != len(qubits):
             raise incomplete(operation.name)

@@ -20,18 +20,18 @@ _TOLERANCE = 1e-10
 _STATES = 3
 # The states are the same in every process, so that the same program is simulated in the same way.
 _SEED = 20_250_601
-_FEWEST_QUBITS = 4
-_MOST_QUBITS = 24
+_MIN_QUBITS = 4
+_MAX_QUBITS = 24
 # With fewer a gate can be one of the Clifford group, whose definition says so and whose name here does not.
-_FEWEST_CONTROLS = 2
+_MIN_CONTROLS = 2
 # The number of amplitudes that are compared; gates with two controls or more leave most of them unchanged.
 _SAMPLED = 16
 # Smaller definitions are simulated as they are, and those that are called less often: recognition takes as long as
 # three calls.
-FEWEST_OPERATIONS = 32
-FEWEST_CALLS = 4
+MIN_OPERATIONS = 32
+MIN_CALLS = 4
 # Amplitudes that all recognitions of a program may change; as many take a second.
-_MOST_AMPLITUDES = 1 << 28
+_MAX_AMPLITUDES = 1 << 28
 
 
 class NativeGate(NamedTuple):
@@ -55,17 +55,17 @@ class Recogniser:
     def __init__(self, *, one_name_each: bool = True) -> None:
         """With `one_name_each` a definition's name, with the arguments, identifies it; else what it expands to."""
         self.one_name_each = one_name_each
-        self._amplitudes_left = _MOST_AMPLITUDES
+        self._amplitudes_left = _MAX_AMPLITUDES
         self._found: dict[Hashable, Recognised | None] = {}
 
     def of(self, definition: Hashable, steps: Callable[[], Sequence[Step]], qubits: int) -> Recognised | None:
         """The gates that a definition, with its arguments, is; `steps` makes its gates on qubits 0 to `qubits` - 1."""
         if definition not in self._found:
-            self._found[definition] = self._recognised(steps(), qubits) if qubits <= _MOST_QUBITS else None
+            self._found[definition] = self._recognised(steps(), qubits) if qubits <= _MAX_QUBITS else None
         return self._found[definition]
 
     def _recognised(self, steps: Sequence[Step], qubits: int) -> Recognised | None:
-        if len(steps) < FEWEST_OPERATIONS:
+        if len(steps) < MIN_OPERATIONS:
             return None
         self._amplitudes_left -= len(steps) << qubits
         return recognise(steps, qubits) if self._amplitudes_left >= 0 else None
@@ -93,7 +93,7 @@ def recognise(steps: Sequence[Step], qubits: int) -> Recognised | None:
 
     Source: R. Freivalds, "Probabilistic machines can use less running time", IFIP Congress (1977).
     """
-    if qubits < _FEWEST_QUBITS:
+    if qubits < _MIN_QUBITS:
         return None
     random = np.random.default_rng(_SEED)
     before = np.exp(2j * np.pi * random.random((_STATES, 1 << qubits)))
@@ -142,14 +142,14 @@ def _candidate(before: Any, after: Any, qubits: int) -> tuple[NativeGate, ...] |
 
 def _by_angle(angle: float, controls: Sequence[int]) -> tuple[NativeGate, ...] | None:
     """A phase where all controls are as they have to be, the last of which is the target."""
-    return (_turned(angle, controls),) if len(controls) > _FEWEST_CONTROLS else None
+    return (_turned(angle, controls),) if len(controls) > _MIN_CONTROLS else None
 
 
 def _by_matrix(
     before: Any, after: Any, changed: Any, controls: Sequence[int], free: Sequence[int]
 ) -> tuple[NativeGate, ...] | None:
     """A matrix on one of the free qubits where all controls are as they have to be."""
-    if len(controls) < _FEWEST_CONTROLS:
+    if len(controls) < _MIN_CONTROLS:
         return None
     for target in free:
         zeros = changed[changed >> target & 1 == 0]

@@ -18,7 +18,7 @@ _COMPUTING = ("ccx", "mcx")
 
 
 # With more qubits a matrix product state may be the better method, and gates under many controls are not for it.
-_MOST_WITHOUT_ANCILLAS = 24
+_MAX_WITHOUT_ANCILLAS = 24
 
 
 def observed_cone_of(lowered: Lowered, qubits: Collection[int], bits: Collection[int]) -> Lowered:
@@ -40,7 +40,7 @@ def without_spare_ancillas(lowered: Lowered, watched: Collection[int]) -> Lowere
     everything = range(lowered.num_qubits)
     plain = reduced(lowered.plain, everything, steps)
     found = light_cone_of(Lowered(plain, count_with_blocks(steps), kept_qubits=lowered.kept_qubits), watched)
-    return found if found.num_qubits <= _MOST_WITHOUT_ANCILLAS else lowered
+    return found if found.num_qubits <= _MAX_WITHOUT_ANCILLAS else lowered
 
 
 def until_last_place(lowered: Lowered) -> Lowered:

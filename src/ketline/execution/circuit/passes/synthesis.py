@@ -26,7 +26,7 @@ from qiskit.synthesis import synth_permutation_basic
 from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 
 # A matrix has 4^n numbers.
-_MOST_MATRIX_QUBITS = 8
+_MAX_MATRIX_QUBITS = 8
 _NAMED_MEASUREMENT = re.compile(r"measure_[0-9]+")
 _QISKIT_NAMES = frozenset(get_standard_gate_name_mapping()) | {"mcx", "mcphase", "unitary"}
 
@@ -91,10 +91,8 @@ def _modified(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
             case InverseModifier():
                 gate = gate.inverse()
             case PowerModifier():
-                if gate.num_qubits > _MOST_MATRIX_QUBITS:
-                    raise ProgramTooLarge(
-                        f"powers of gates on more than {_MOST_MATRIX_QUBITS} qubits are not supported"
-                    )
+                if gate.num_qubits > _MAX_MATRIX_QUBITS:
+                    raise ProgramTooLarge(f"powers of gates on more than {_MAX_MATRIX_QUBITS} qubits are not supported")
                 gate = gate.power(modifier.power)
             case ControlModifier():
                 gate = gate.control(modifier.num_ctrl_qubits, ctrl_state=modifier.ctrl_state, annotated=False)
@@ -122,7 +120,7 @@ def _is_as_named(operation: Any, genuine: Callable[[Any], bool] | None) -> bool:
 
 
 def _by_matrix(operation: Operation) -> Any:
-    if operation.num_qubits > _MOST_MATRIX_QUBITS:
+    if operation.num_qubits > _MAX_MATRIX_QUBITS:
         return None
     try:
         matrix = np.asarray(operation.to_matrix(), dtype=complex)

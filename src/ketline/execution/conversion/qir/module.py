@@ -32,7 +32,7 @@ declare void @__quantum__rt__bool_record_output(i1 zeroext, ptr)
 attributes #0 = { "irreversible" }
 """
 # The least size of an instruction, in bytes.
-_LEAST_OF_TEXT, _LEAST_OF_BITCODE = 32, 8
+_MIN_OF_TEXT, _MIN_OF_BITCODE = 32, 8
 
 BasicBlock = Any
 
@@ -60,7 +60,7 @@ class ModuleBuilder:
         self.loops = False
         self._profile = profile
         self._size_limit = SizeLimit(max_bytes)
-        self._bytes_each = _LEAST_OF_BITCODE if bitcode else _LEAST_OF_TEXT
+        self._bytes_each = _MIN_OF_BITCODE if bitcode else _MIN_OF_TEXT
         self._context = pyqir.Context()
         self._module = pyqir.Module.from_ir(self._context, _RUNTIME, "program")
         self._functions = {function.name: function for function in self._module.functions}

@@ -7,7 +7,7 @@ import numpy as np
 
 from ketline.execution.frontend.diagnosis import invalid, unsupported
 
-MOST_QUBITS = 8
+MAX_QUBITS = 8
 # Texts have rounded numbers; a matrix whose distance from a unitary is larger is rejected.
 _ROUNDING = 1e-6
 _UNSIGNED = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -28,8 +28,8 @@ def matrix_of(node: Any, text: str, qubits: int) -> Any:
         ProgramInvalid: it is not a matrix, not unitary, or of another size; at the place of `node`.
         ProgramUnsupported: it has more than 8 qubits.
     """
-    if qubits > MOST_QUBITS:
-        raise unsupported(node, f"a matrix on {qubits} qubits is not supported: the most are {MOST_QUBITS}")
+    if qubits > MAX_QUBITS:
+        raise unsupported(node, f"a matrix on {qubits} qubits is not supported: the most are {MAX_QUBITS}")
     rows = _ROWS.fullmatch(text)
     if rows is None:
         raise invalid(node, "the matrix of a gate is written '[[...], [...]]', with one list for each row")

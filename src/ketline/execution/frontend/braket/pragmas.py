@@ -25,7 +25,7 @@ _RESULTS = {
     "sample": "samples of an observable",
     "adjoint_gradient": "a gradient",
 }
-_LONGEST_SHOWN = 60
+_MAX_SHOWN_CHARACTERS = 60
 
 
 @dataclass
@@ -63,7 +63,7 @@ def apply_pragmas(program: Any) -> bool:
 
 def _applied(node: Any, pragma: re.Match[str], following: list[Any], program: Any) -> Any:
     name = f"pragma {node.command}"
-    shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…"
+    shown = name if len(name) <= _MAX_SHOWN_CHARACTERS else f"{name[:_MAX_SHOWN_CHARACTERS]}…"
     rest = pragma["rest"].strip()
     match pragma["kind"]:
         case "unitary":
@@ -112,7 +112,7 @@ def _operands(node: Any, text: str, program: Any) -> list[Any]:
     try:
         (call,) = openqasm3.parse(f"x {text};").statements
     except (QASM3ParsingError, ValueError) as error:
-        raise invalid(node, f"'{text.strip()[:_LONGEST_SHOWN]}' is no list of qubits") from error
+        raise invalid(node, f"'{text.strip()[:_MAX_SHOWN_CHARACTERS]}' is no list of qubits") from error
     single = {
         one.qubit.name for one in program.statements if isinstance(one, ast.QubitDeclaration) and one.size is None
     }

@@ -37,7 +37,7 @@ from ketline.execution.frontend.places import DeclaredNames
 from ketline.execution.frontend.pragmas import place_of_pragma
 from ketline.execution.frontend.ranges import check_aliased
 from ketline.execution.frontend.unroller.budget import error_location
-from ketline.execution.frontend.unroller.kinds import MOST_WIDTH, Kind
+from ketline.execution.frontend.unroller.kinds import MAX_WIDTH, Kind
 from ketline.execution.limits import ExecutionLimits
 
 
@@ -213,8 +213,8 @@ class ProgramConverter(GuardedVisitor):
         if not isinstance(node.type, (ast.IntType, ast.UintType)):
             raise unsupported(node, "only integer loop variables are supported")
         width = None if node.type.size is None else self._resolve_constant_int(node.type.size, context)
-        if width is not None and not 0 < width <= MOST_WIDTH:
-            raise unsupported(node, f"integers have 1 to {MOST_WIDTH} bits")
+        if width is not None and not 0 < width <= MAX_WIDTH:
+            raise unsupported(node, f"integers have 1 to {MAX_WIDTH} bits")
         return Kind("int" if isinstance(node.type, ast.IntType) else "uint", width)
 
     def _values_of_loop(self, node: Any, context: Any) -> Sequence[int]:

@@ -14,9 +14,9 @@ from qiskit.circuit import Parameter, ParameterExpression
 
 from ketline.domain.errors import ProgramUnsupported
 
-_MOST_ITERATIONS = 4096
-_MOST_TERMS = 256
-_LARGEST_EXACT = 1 << 53  # up to here floats hold every integer
+_MAX_ITERATIONS = 4096
+_MAX_TERMS = 256
+_MAX_EXACT = 1 << 53  # up to here floats hold every integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class LoopInteger:
         Raises:
             ProgramUnsupported: the expression would be too long.
         """
-        if self.polynomial is not None and max(map(abs, self.table), default=0) <= _LARGEST_EXACT:
+        if self.polynomial is not None and max(map(abs, self.table), default=0) <= _MAX_EXACT:
             return self.polynomial
-        if len(self.table) > _MOST_TERMS:
+        if len(self.table) > _MAX_TERMS:
             raise ProgramUnsupported(
-                f"in a loop that may be left early, integers are divided only for up to {_MOST_TERMS} iterations"
+                f"in a loop that may be left early, integers are divided only for up to {_MAX_TERMS} iterations"
             )
         terms = zip(itertools.product(*self.variables.values()), self.table, strict=True)
         return sum((value * self._iteration_indicator(iteration) for iteration, value in terms if value), start=0.0)
@@ -66,9 +66,9 @@ def combinations(operands: Sequence[Any]) -> tuple[Mapping[Parameter, Sequence[i
     for operand in operands:
         if isinstance(operand, LoopInteger):
             variables |= operand.variables
-    if math.prod(map(len, variables.values())) > _MOST_ITERATIONS:
+    if math.prod(map(len, variables.values())) > _MAX_ITERATIONS:
         raise ProgramUnsupported(
-            f"numbers that take values for more than {_MOST_ITERATIONS} loop iterations are not supported"
+            f"numbers that take values for more than {_MAX_ITERATIONS} loop iterations are not supported"
         )
     return variables, zip(*(_column(operand, variables) for operand in operands), strict=True)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ketline.execution.frontend.mistakes.tokens import Source, Token
 from ketline.execution.frontend.mistakes.words import KEYWORDS
 
-LONGEST_QUOTATION = 60
+MAX_QUOTATION_CHARACTERS = 60
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 END = Token("end", "", 0, 0)
 
@@ -49,7 +49,7 @@ class Broken:
         """The text of some tokens, shortened."""
         chosen = [token for token in self.tokens[start:end] if token.text != ";"]
         text = " ".join(self.source.slice(chosen).split())
-        return text if len(text) <= LONGEST_QUOTATION else f"{text[:LONGEST_QUOTATION]} …"
+        return text if len(text) <= MAX_QUOTATION_CHARACTERS else f"{text[:MAX_QUOTATION_CHARACTERS]} …"
 
     def before(self, at: int, message: str) -> Found:
         """A mistake at a token."""

@@ -18,7 +18,7 @@ FUNCTIONS = frozenset(
     | {"sin", "sqrt", "tan", "real", "imag"}
 )
 _INTEGERS = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
-_MOST_BITS = 64
+_MAX_BITS = 64
 
 
 class Expressions:
@@ -33,8 +33,8 @@ class Expressions:
         """Report mistakes in the argument of a gate."""
         if isinstance(node, ast.Identifier):
             self._check_value(node, "float {name} = 0.5;")
-        elif isinstance(node, ast.IntegerLiteral) and node.value >= 1 << _MOST_BITS:
-            self._report.invalid(node, f"this number is too large: integers have up to {_MOST_BITS} bits here")
+        elif isinstance(node, ast.IntegerLiteral) and node.value >= 1 << _MAX_BITS:
+            self._report.invalid(node, f"this number is too large: integers have up to {_MAX_BITS} bits here")
         else:
             self.check(node)
 
@@ -70,7 +70,7 @@ class Expressions:
                 return None if value is None else -value
             case ast.BinaryExpression() if node.op.name in _INTEGERS:
                 left, right = self.integer(node.lhs), self.integer(node.rhs)
-                if left is None or right is None or max(left.bit_length(), right.bit_length()) > _MOST_BITS:
+                if left is None or right is None or max(left.bit_length(), right.bit_length()) > _MAX_BITS:
                     return None
                 return int(_INTEGERS[node.op.name](left, right))
         return None

@@ -16,9 +16,9 @@ from ketline.execution.frontend.mistakes.semantics import check_names
 from ketline.execution.frontend.mistakes.syntax import Repaired, repair
 from ketline.execution.frontend.mistakes.tokens import Source
 
-MOST_MISTAKES = 20
+MAX_MISTAKES = 20
 # Splitting a text takes about as long as parsing it; longer texts that cannot be parsed are not examined.
-MOST_CHARACTERS = 1 << 16
+MAX_CHARACTERS = 1 << 16
 
 
 def find_mistakes(text: str, tree: Any, inputs: Collection[str] | None) -> list[ExecutionFailed]:
@@ -27,11 +27,11 @@ def find_mistakes(text: str, tree: Any, inputs: Collection[str] | None) -> list[
     `tree` is the parsed program, or None if it could not be parsed; `inputs` are the inputs that have values, None if
     that is not known. Consequences of other mistakes are left out. Time and memory are proportional to the text.
     """
-    report = Report(MOST_MISTAKES)
+    report = Report(MAX_MISTAKES)
     with suppress(RecursionError, Enough):
         if tree is not None:
             check_names(tree, inputs, report)
-        elif len(text) <= MOST_CHARACTERS:
+        elif len(text) <= MAX_CHARACTERS:
             return _sorted(_of_broken(text, inputs, report))
     return _sorted(report.mistakes)
 
@@ -57,7 +57,7 @@ def raise_first(mistakes: list[ExecutionFailed], cause: ExecutionFailed) -> None
 
 
 def _of_broken(text: str, inputs: Collection[str] | None, report: Report) -> list[ExecutionFailed]:
-    repaired = repair(text, LIBRARY_NAMES, MOST_MISTAKES)
+    repaired = repair(text, LIBRARY_NAMES, MAX_MISTAKES)
     found: list[ExecutionFailed] = list(repaired.mistakes)
     with suppress(RecursionError, Enough):
         try:
@@ -86,4 +86,4 @@ def _at_original_places(errors: list[ExecutionFailed], repaired: Repaired, text:
 
 
 def _sorted(mistakes: list[ExecutionFailed]) -> list[ExecutionFailed]:
-    return sorted(mistakes, key=lambda one: (one.line or 0, one.column or 0))[:MOST_MISTAKES]
+    return sorted(mistakes, key=lambda one: (one.line or 0, one.column or 0))[:MAX_MISTAKES]

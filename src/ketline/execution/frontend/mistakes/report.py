@@ -5,8 +5,8 @@ from typing import Any
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid
 
-_LONGEST_NAME = 60
-_LONG_NAME = re.compile(rf"\w{{{_LONGEST_NAME + 1},}}")
+_MAX_NAME_CHARACTERS = 60
+_LONG_NAME = re.compile(rf"\w{{{_MAX_NAME_CHARACTERS + 1},}}")
 
 
 class Enough(Exception):
@@ -15,7 +15,7 @@ class Enough(Exception):
 
 def shortened(message: str) -> str:
     """A message with long names shortened."""
-    return _LONG_NAME.sub(lambda name: name[0][:_LONGEST_NAME] + "…", message)
+    return _LONG_NAME.sub(lambda name: name[0][:_MAX_NAME_CHARACTERS] + "…", message)
 
 
 class Report:

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from ketline.execution.frontend.mistakes.broken import LONGEST_QUOTATION, Broken, Found
+from ketline.execution.frontend.mistakes.broken import MAX_QUOTATION_CHARACTERS, Broken, Found
 from ketline.execution.frontend.mistakes.declarations import declaration, include, misspelt_type, misspelt_word, version
 from ketline.execution.frontend.mistakes.foreign import (
     alone,
@@ -48,8 +48,8 @@ def _unexpected(broken: Broken) -> Found:
     if at is None or stop_offset is None:
         return broken.behind(len(broken.tokens) - 1, f"this statement is not complete{hint}")
     if not at:
-        return broken.before(0, f"a statement cannot begin with '{broken.text(0)[:LONGEST_QUOTATION]}'")
-    found, previous = (broken.text(one)[:LONGEST_QUOTATION] for one in (at, at - 1))
+        return broken.before(0, f"a statement cannot begin with '{broken.text(0)[:MAX_QUOTATION_CHARACTERS]}'")
+    found, previous = (broken.text(one)[:MAX_QUOTATION_CHARACTERS] for one in (at, at - 1))
     return broken.before(at, f"'{found}' cannot follow '{previous}' here{hint}")
 
 

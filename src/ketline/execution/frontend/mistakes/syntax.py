@@ -14,9 +14,9 @@ from ketline.execution.frontend.mistakes.rules import explain, explain_foreign
 from ketline.execution.frontend.mistakes.tokens import Source, Token
 from ketline.execution.frontend.mistakes.words import BEGINNINGS, KEYWORDS, OLD_TYPES, TYPES
 
-_MOST_SPLITS_TRIED = 12
-_MOST_TOKENS_SEARCHED = 500
-_LONGEST_QUOTATION = 60
+_MAX_SPLITS_TRIED = 12
+_MAX_TOKENS_SEARCHED = 500
+_MAX_QUOTATION_CHARACTERS = 60
 _ENDS_A_STATEMENT = frozenset({"name", "number", "string"})
 # Statements of this common form are valid, and need no parser.
 _NAME = rf"(?!(?:{'|'.join(sorted(KEYWORDS))})\b)[A-Za-z_]\w*+"
@@ -202,17 +202,17 @@ class _SyntaxChecker:
 
     def _quoted(self, tokens: list[Token]) -> str:
         text = " ".join(self.source.slice(tokens).split())
-        return f"'{text}'" if len(text) <= _LONGEST_QUOTATION else "this statement"
+        return f"'{text}'" if len(text) <= _MAX_QUOTATION_CHARACTERS else "this statement"
 
     def _ends_of_statements(self, tokens: list[Token]) -> list[int]:
         """Places where a statement may end without ';': ends of lines, then before words that begin a statement."""
         depth, lines, words = 0, list[int](), list[int]()
-        for at, token in enumerate(tokens[:_MOST_TOKENS_SEARCHED]):
+        for at, token in enumerate(tokens[:_MAX_TOKENS_SEARCHED]):
             if at and not depth and _may_end(tokens, at) and self._begins_a_statement(tokens, at, token):
                 (lines if self.source.begins_a_line(token) else words).append(at)
             depth += (token.text in "([{") - (token.text in ")]}")
         last = [len(tokens)] if tokens[-1].text != ";" and not depth and _may_end(tokens, len(tokens)) else []
-        return [*lines, *words, *last][:_MOST_SPLITS_TRIED]
+        return [*lines, *words, *last][:_MAX_SPLITS_TRIED]
 
     def _begins_a_statement(self, tokens: list[Token], at: int, token: Token) -> bool:
         if token.kind != "name":

@@ -24,7 +24,7 @@ _FUNCTIONS: Mapping[str, Callable[[float], float]] = {
 FUNCTION_NAMES = frozenset(_FUNCTIONS)
 _OTHER_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "log": "ln", "PI": "pi", "Pi": "pi", "π": "pi"}
 _FORM = "'rx(pi / 2) q[0];'"
-_DEEPEST = 128
+_MAX_DEPTH = 128
 
 # None where parameters of a gate are involved.
 Value = float | None
@@ -89,9 +89,9 @@ class Angles:
 
     def _descend(self) -> None:
         self._depth += 1
-        if self._depth > _DEEPEST:
+        if self._depth > _MAX_DEPTH:
             start = self._cursor.token.start
-            raise Mistake(start, f"an expression nests more than {_DEEPEST} deep", ProgramUnsupported)
+            raise Mistake(start, f"an expression nests more than {_MAX_DEPTH} deep", ProgramUnsupported)
 
     def _atom(self) -> Value:
         cursor = self._cursor

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
 from ketline.execution.frontend import messages
-from ketline.execution.frontend.mistakes import MOST_MISTAKES
+from ketline.execution.frontend.mistakes import MAX_MISTAKES
 from ketline.execution.frontend.openqasm2.angles import FUNCTION_NAMES, Angles
 from ketline.execution.frontend.openqasm2.calls import check_call
 from ketline.execution.frontend.openqasm2.cursor import Cursor, Mistake
@@ -20,7 +20,7 @@ from ketline.execution.frontend.openqasm2.operands import Operands
 from ketline.execution.frontend.openqasm2.outline import Signature
 from ketline.execution.frontend.openqasm2.tokens import Token
 
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)?")
 _FORMS = {
     "OPENQASM": "'OPENQASM 2.0;'",
@@ -68,7 +68,7 @@ class _Checker:
         }
 
     def check(self) -> list[ExecutionFailed]:
-        while not self._cursor.at_end and len(self._mistakes) < MOST_MISTAKES:
+        while not self._cursor.at_end and len(self._mistakes) < MAX_MISTAKES:
             self._cursor.begin()
             try:
                 self._statement()
@@ -155,7 +155,7 @@ class _Checker:
 
     def _size(self, form: str) -> int:
         self._cursor.expect("[", form)
-        size = int(self._cursor.expect_kind("integer", "the size of the register", form).text[:_MOST_DIGITS])
+        size = int(self._cursor.expect_kind("integer", "the size of the register", form).text[:_MAX_DIGITS])
         self._cursor.expect("]", form)
         return size
 

@@ -5,7 +5,7 @@ from ketline.execution.frontend.mistakes.report import shortened
 from ketline.execution.frontend.openqasm2.tokens import Token, tokens_of
 from ketline.execution.frontend.text import position_of
 
-_LONGEST_QUOTE = 40
+_MAX_QUOTE_CHARACTERS = 40
 
 
 class Mistake(Exception):
@@ -141,4 +141,4 @@ class Cursor:
 
 def _shortened(quoted: str) -> str:
     flat = " ".join(quoted.split())
-    return flat if len(flat) <= _LONGEST_QUOTE else f"{flat[:_LONGEST_QUOTE]}…"
+    return flat if len(flat) <= _MAX_QUOTE_CHARACTERS else f"{flat[:_MAX_QUOTE_CHARACTERS]}…"

@@ -9,7 +9,7 @@ from ketline.execution.frontend.openqasm2.cursor import Cursor, Mistake
 from ketline.execution.frontend.openqasm2.declarations import Declarations
 from ketline.execution.frontend.openqasm2.tokens import Token
 
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 
 
 class Operand(NamedTuple):
@@ -72,12 +72,12 @@ class Operands:
             )
         self._cursor.expect("]", form)
         digits = token.text.lstrip("0") or "0"
-        if register.size is not None and (len(digits) > _MOST_DIGITS or int(digits) >= register.size):
-            if len(digits) > _MOST_DIGITS:
+        if register.size is not None and (len(digits) > _MAX_DIGITS or int(digits) >= register.size):
+            if len(digits) > _MAX_DIGITS:
                 extent = messages.plural(register.size, register.element)
                 raise Mistake(name.start, f"the index is out of range: '{name.text}' has {extent}")
             raise Mistake(name.start, messages.index_outside(name.text, int(digits), register.size, register.element))
-        return Operand(name, int(digits[:_MOST_DIGITS]), 1)
+        return Operand(name, int(digits[:_MAX_DIGITS]), 1)
 
     def _argument(self, name: Token) -> Operand:
         assert self.arguments is not None

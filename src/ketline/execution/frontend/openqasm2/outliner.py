@@ -17,12 +17,12 @@ _SIGNATURE = re.compile(r"\s*(?P<name>\w+)\s*(?:\((?P<parameters>[^()]*)\))?(?P<
 _NAME = re.compile(r"\w+")
 # Qiskit's reader panics over an index that no machine word holds.
 _LONG_INDEX = re.compile(r"\[\s*[0-9]{10}")
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 # In Qiskit's reader each definition has a list of those before it.
-_MOST_DEFINITIONS = 4096
-_DEEPEST_DEFINITION = 250
+_MAX_DEFINITIONS = 4096
+_MAX_DEFINITION_DEPTH = 250
 # Qiskit's reader keeps these expressions as trees, and overflows the stack where it frees a deep one.
-_MOST_OPERATORS = 1000
+_MAX_OPERATORS = 1000
 _OPERATOR = re.compile(r"[-+*/^(]")
 
 
@@ -79,7 +79,7 @@ class _Outliner:
             return
         digits = found["size"].lstrip("0") or "0"
         # A register without elements takes time as well.
-        self._declared[what] += max(1, int(digits)) if len(digits) <= _MOST_DIGITS else most + 1
+        self._declared[what] += max(1, int(digits)) if len(digits) <= _MAX_DIGITS else most + 1
         if self._declared[what] > most:
             raise error_at(self._text, statement, ProgramTooLarge, f"a program can declare up to {most} {what} here")
         registers[found["name"]] = int(digits)
@@ -90,14 +90,14 @@ class _Outliner:
         name, signature = found
         self._outline.gates[name] = signature
         self._outline.bodies[name] = body
-        if len(self._outline.bodies) > _MOST_DEFINITIONS:
+        if len(self._outline.bodies) > _MAX_DEFINITIONS:
             raise error_at(
-                self._text, statement, ProgramTooLarge, f"a program can define up to {_MOST_DEFINITIONS} gates here"
+                self._text, statement, ProgramTooLarge, f"a program can define up to {_MAX_DEFINITIONS} gates here"
             )
 
     def _inside(self, statement: Statement) -> None:
-        if len(statement.rest) > _MOST_OPERATORS and len(_OPERATOR.findall(statement.rest)) > _MOST_OPERATORS:
-            message = f"a call in the definition of a gate has more than {_MOST_OPERATORS} operators"
+        if len(statement.rest) > _MAX_OPERATORS and len(_OPERATOR.findall(statement.rest)) > _MAX_OPERATORS:
+            message = f"a call in the definition of a gate has more than {_MAX_OPERATORS} operators"
             raise error_at(self._text, statement, ProgramUnsupported, message)
         body, called = self._body, self._outline.bodies.get(statement.word)
         if called is None or called is body:
@@ -106,8 +106,8 @@ class _Outliner:
         body.operations = min(body.operations + max(1, called.operations), self._limits.max_operations + 1)
         body.depth = max(body.depth, called.depth + 1)
         body.is_opaque = body.is_opaque or called.is_opaque
-        if body.depth > _DEEPEST_DEFINITION:
-            message = f"the definitions of gates nest more than {_DEEPEST_DEFINITION} deep"
+        if body.depth > _MAX_DEFINITION_DEPTH:
+            message = f"the definitions of gates nest more than {_MAX_DEFINITION_DEPTH} deep"
             raise error_at(self._text, statement, ProgramUnsupported, message)
 
     def _conditional(self, statement: Statement) -> None:

@@ -12,11 +12,11 @@ from ketline.execution.frontend.scanner.layout import Block, Comparison, Conditi
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, Declined
 from ketline.execution.frontend.scanner.registers import Registers
 
-MOST_NESTED_BLOCKS = 16
+MAX_NESTED_BLOCKS = 16
 # Qiskit's circuits of the blocks take some kilobytes each.
-_MOST_BRANCHES = 10_000
+_MAX_BRANCHES = 10_000
 # Qiskit's expressions nest as deep as they are long, and are walked by recursion.
-_MOST_JOINED_BITS = 64
+_MAX_JOINED_BITS = 64
 
 _HEAD = re.compile(
     rf"{BLANK}*+(?:(?P<close>\}})|(?P<else>else)\b{BLANK}*+(?P<otherwise>\{{)?+"
@@ -48,13 +48,13 @@ class Branches:
 
     def __init__(self, registers: Registers) -> None:
         self.block = self.program = Block()
-        self._left = _MOST_BRANCHES
+        self._left = _MAX_BRANCHES
         self._registers = registers
         self._open: list[_Open] = []
 
     @property
     def found(self) -> bool:
-        return self._left < _MOST_BRANCHES
+        return self._left < _MAX_BRANCHES
 
     @property
     def is_inside(self) -> bool:
@@ -96,7 +96,7 @@ class Branches:
     def _begin(self, condition: str, *, braced: bool) -> None:
         self._finish_complete()
         self._left -= 1
-        if len(self._open) == MOST_NESTED_BLOCKS or self._left < 0:
+        if len(self._open) == MAX_NESTED_BLOCKS or self._left < 0:
             raise Declined
         opened = _Open(_condition_of(condition, self._registers), self.block, braced)
         self._open.append(opened)
@@ -137,7 +137,7 @@ def _condition_of(text: str, registers: Registers) -> Condition:
     if len(signs) > 1:
         raise Declined
     condition = Condition(tuple(_comparison_of(part, registers) for part in _SIGN.split(text)), is_any=signs == {"||"})
-    if signs and len(condition.bits) > _MOST_JOINED_BITS:
+    if signs and len(condition.bits) > _MAX_JOINED_BITS:
         raise Declined
     return condition
 

@@ -19,17 +19,17 @@ Number = int | float
 Value = Number | Callable[[Mapping[str, float]], Number]
 _Inner = TypeVar("_Inner")
 
-_LARGEST_INTEGER = 1 << 53  # up to here integers and floats agree
-_LARGEST_EXPONENT = 53
-_MOST_DIGITS = 15
-_MOST_FLOAT_CHARACTERS = 100
-_MOST_NESTING = 16
+_MAX_INTEGER = 1 << 53  # up to here integers and floats agree
+_MAX_EXPONENT = 53
+_MAX_DIGITS = 15
+_MAX_FLOAT_CHARACTERS = 100
+_MAX_NESTING = 16
 # The most operations on parameters in one expression: each call of its gate repeats them.
-_MOST_WAITING = 128
+_MAX_WAITING = 128
 _UNARY_RANK = 3
 # Programs repeat few expressions, such as pi/2, many times.
-_LONGEST_CACHED = 24
-_MOST_CACHED = 4096
+_MAX_CACHED_CHARACTERS = 24
+_MAX_CACHED = 4096
 
 _TOKEN = re.compile(
     rf"{BLANK}*+(?:(?P<float>{FLOAT})|(?P<integer>{INTEGER})|(?P<name>{IDENTIFIER})|(?P<sign>\*\*|[-+*/%(),])|(?P<bad>.))",
@@ -66,7 +66,7 @@ def values_of(text: str, parameters: Collection[str] = ()) -> tuple[Value, ...]:
 
 def decimal_of(text: str) -> float | None:
     """The value of a number such as -0.25; None for every other text. It takes half the time of a pattern."""
-    if "." not in text or text.strip(_CHARACTERS_OF_A_DECIMAL) or len(text) > _MOST_FLOAT_CHARACTERS:
+    if "." not in text or text.strip(_CHARACTERS_OF_A_DECIMAL) or len(text) > _MAX_FLOAT_CHARACTERS:
         return None
     try:
         return float(text)
@@ -184,26 +184,26 @@ def value_of(text: str, parameters: Collection[str]) -> Value:
         return number
     if _PLAIN_FLOAT.fullmatch(text):
         return _float_of(text)
-    if parameters or len(text) > _LONGEST_CACHED:
+    if parameters or len(text) > _MAX_CACHED_CHARACTERS:
         return _Parser(text, parameters).read_one()
     return constant_of(text)
 
 
-@lru_cache(_MOST_CACHED)
+@lru_cache(_MAX_CACHED)
 def constant_of(text: str) -> Value:
     part = _part_of_pi(text)
     return _Parser(text, ()).read_one() if part is None else part
 
 
 def _checked(value: Number) -> Number:
-    small = abs(value) <= _LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
+    small = abs(value) <= _MAX_INTEGER if isinstance(value, int) else math.isfinite(value)
     if not small:
         raise Declined
     return value
 
 
 def _float_of(text: str) -> float:
-    value = float(text) if len(text) <= _MOST_FLOAT_CHARACTERS else math.inf
+    value = float(text) if len(text) <= _MAX_FLOAT_CHARACTERS else math.inf
     if not math.isfinite(value):
         raise Declined
     return value
@@ -231,7 +231,7 @@ def _integer_remainder(left: Number, right: Number) -> Number:
 
 
 def _power(left: Number, right: Number) -> Number:
-    if isinstance(left, int) and isinstance(right, int) and not 0 <= right <= _LARGEST_EXPONENT:
+    if isinstance(left, int) and isinstance(right, int) and not 0 <= right <= _MAX_EXPONENT:
         raise Declined
     result = left**right
     if isinstance(result, complex):
@@ -341,7 +341,7 @@ class _Parser:
 
     def _expression(self, least_rank: int) -> Value:
         self._depth += 1
-        if self._depth > _MOST_NESTING:
+        if self._depth > _MAX_NESTING:
             raise Declined
         left = self._operand()
         while (binary := _BINARY.get(self._tokens[self._at][1])) and binary.rank >= least_rank:
@@ -356,7 +356,7 @@ class _Parser:
         match kind:
             case "float":
                 return _float_of(text)
-            case "integer" if len(text) <= _MOST_DIGITS:
+            case "integer" if len(text) <= _MAX_DIGITS:
                 return int(text)
             case "name":
                 return self._named(text)
@@ -383,7 +383,7 @@ class _Parser:
     def _applied(self, function: Callable[..., Number], operands: tuple[Value, ...]) -> Value:
         value = _apply(function, operands)
         self._waiting += callable(value)
-        if self._waiting > _MOST_WAITING:
+        if self._waiting > _MAX_WAITING:
             raise Declined
         return value
 

@@ -14,7 +14,7 @@ from ketline.execution.frontend.braket.names import ALIASES, SHARED
 from ketline.execution.frontend.scanner.constants import Number, Value, cost_of, evaluate, evaluate_later, float_of
 from ketline.execution.frontend.scanner.lexicon import Declined
 
-_MOST_NESTED_GATES = 24
+_MAX_NESTED_GATES = 24
 
 Qubits = tuple[int, ...]
 
@@ -136,7 +136,7 @@ def defined_gate(
     """
     called = [call.gate for call in body if call.gate is not None]
     depth = 1 + max((gate.depth for gate in called), default=0)
-    if depth > _MOST_NESTED_GATES:
+    if depth > _MAX_NESTED_GATES:
         raise Declined
     phases = len(body) - len(called)
     size = sum(gate.size for gate in called) + phases + barriers

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from qiskit.circuit import CircuitInstruction, Qubit
 
 from ketline.execution.circuit.operations import Step
-from ketline.execution.circuit.passes.recognition import FEWEST_CALLS, FEWEST_OPERATIONS, Recogniser
+from ketline.execution.circuit.passes.recognition import MIN_CALLS, MIN_OPERATIONS, Recogniser
 from ketline.execution.frontend.scanner.constants import Number, Value
 from ketline.execution.frontend.scanner.gates import DefinedGate, Expansion, Gate, Qubits, expand
 
@@ -23,7 +23,7 @@ class Natives:
     def expand(self, name: str, gate: Gate, arguments: Sequence[Value], applications: Sequence[Qubits]) -> Expansion:
         """The operations of calls, as `expand` gives them, or the few that simulators have for each call."""
         native = None
-        if isinstance(gate, DefinedGate) and gate.size >= FEWEST_OPERATIONS and self._is_often_called(name):
+        if isinstance(gate, DefinedGate) and gate.size >= MIN_OPERATIONS and self._is_often_called(name):
             numbers = [argument for argument in arguments if not callable(argument)]
             native = self._native(name, gate, numbers) if len(numbers) == len(arguments) else None
         if native is None:
@@ -37,7 +37,7 @@ class Natives:
         return len(steps), steps, [phase] * len(applications)
 
     def _is_often_called(self, name: str) -> bool:
-        return self._recognise and self._calls_of(name) >= FEWEST_CALLS
+        return self._recognise and self._calls_of(name) >= MIN_CALLS
 
     def _calls_of(self, name: str) -> int:
         """About how many calls the program has; counted once, because the text may be long."""

@@ -24,17 +24,17 @@ Qubits = tuple[int, ...]
 _OPERAND = re.compile(rf"{BLANK}*+({IDENTIFIER}|{_PHYSICAL}){BLANK}*+(?:\[(?:([0-9]{{1,8}})|([^\[\]]*+))\]{BLANK}*+)?")
 _SET = re.compile(rf"{BLANK}*+\{{([^{{}}]*+)\}}{BLANK}*+")
 _RESERVED = KEYWORDS | CONSTANTS.keys() | FUNCTIONS.keys() | {"U"}
-_MOST_NAMES = 256
+_MAX_NAMES = 256
 # Cached, because programs have many short operands in common, such as 'q[0], q[1]'.
-_LONGEST_CACHED = 24
-_MOST_CACHED = 4096
+_MAX_CACHED_CHARACTERS = 24
+_MAX_CACHED = 4096
 # The most bits and qubits that operands may select, as a multiple of the operations that a program may have.
 _MENTIONS_PER_OPERATION = 8
 # The widest register whose bits are found by their whole text, such as 'q[3]'.
-_MOST_ELEMENTS = 256
+_MAX_ELEMENTS = 256
 
 # Registers get the same names as from the importer.
-escaped = lru_cache(_MOST_NAMES)(converter._escape_qasm2)  # noqa: SLF001 - it has no public name
+escaped = lru_cache(_MAX_NAMES)(converter._escape_qasm2)  # noqa: SLF001 - it has no public name
 
 
 class Registers:
@@ -210,7 +210,7 @@ class Registers:
             return (whole,)
         operands: list[Operand] = []
         try:
-            for name, number, index in short_operands(text) if len(text) <= _LONGEST_CACHED else _parsed(text):
+            for name, number, index in short_operands(text) if len(text) <= _MAX_CACHED_CHARACTERS else _parsed(text):
                 found = declared.get(name)
                 if number is not None and isinstance(found, tuple):
                     operands.append(found[number])
@@ -297,7 +297,7 @@ def _parsed(text: str) -> list[tuple[str, int | None, str | None]]:
     return operands
 
 
-short_operands = lru_cache(_MOST_CACHED)(_parsed)
+short_operands = lru_cache(_MAX_CACHED)(_parsed)
 
 
 def members(operand: Operand) -> tuple[int, ...]:
@@ -308,7 +308,7 @@ def _elements(name: str, first: int, size: int | None) -> dict[str, int]:
     """The indices of the bits of a declaration by their text; none for a wide register."""
     if size is None:
         return {name: first}
-    return {} if size > _MOST_ELEMENTS else {f"{name}[{number}]": first + number for number in range(size)}
+    return {} if size > _MAX_ELEMENTS else {f"{name}[{number}]": first + number for number in range(size)}
 
 
 def _operand(first: int, size: int | None) -> Operand:

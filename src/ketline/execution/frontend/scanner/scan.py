@@ -8,7 +8,7 @@ from ketline.execution.circuit.plain import PlainCircuit
 from ketline.execution.frontend.braket import Dialect
 from ketline.execution.frontend.braket.names import ONLY_BRAKET
 from ketline.execution.frontend.places import DeclaredNames
-from ketline.execution.frontend.scanner.branches import MOST_NESTED_BLOCKS
+from ketline.execution.frontend.scanner.branches import MAX_NESTED_BLOCKS
 from ketline.execution.frontend.scanner.constants import constant_of
 from ketline.execution.frontend.scanner.lexicon import Declined, start_of_statement
 from ketline.execution.frontend.scanner.registers import escaped, short_operands
@@ -18,7 +18,7 @@ from ketline.execution.frontend.text import position_of
 from ketline.execution.limits import ExecutionLimits
 
 # The deepest nesting of brackets that the scanner reads: blocks, 16 parentheses, one bracket, two braces.
-_DEEPEST_NESTING = MOST_NESTED_BLOCKS + 19
+_MAX_NESTING_DEPTH = MAX_NESTED_BLOCKS + 19
 
 
 class Scanned(NamedTuple):
@@ -52,7 +52,7 @@ def scan(text: str, limits: ExecutionLimits, *, takes_inputs: bool = False, reco
     Raises:
         ProgramTooLarge: the program has more operations than the limit.
     """
-    if limits.max_nesting < _DEEPEST_NESTING:
+    if limits.max_nesting < _MAX_NESTING_DEPTH:
         return None
     scanner = ProgramScanner(limits, takes_inputs=takes_inputs, recognise=recognise)
     try:

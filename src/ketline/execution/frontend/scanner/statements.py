@@ -33,10 +33,10 @@ from ketline.execution.frontend.scanner.syntax import statement_of
 from ketline.execution.frontend.scanner.usual import MEASUREMENT, UsualStatements
 from ketline.execution.limits import ExecutionLimits
 
-_LONGEST_STATEMENT = 1 << 16
+_MAX_STATEMENT_CHARACTERS = 1 << 16
 # The most steps of calls of defined gates, as a multiple of the operations that a program may have.
 _STEPS_PER_OPERATION = 8
-_MOST_BARRIERS = 64
+_MAX_BARRIERS = 64
 
 _HEADER = re.compile(rf"{BLANK}*+OPENQASM[ \t\r\n]++3(?:\.[01])?{BLANK}*+")
 _USUAL_HEADER = "OPENQASM 3.0"
@@ -53,7 +53,7 @@ _BRAKET_GATES = braket_gates()
 _RESET = CircuitInstruction(Reset(), (Qubit(),))
 
 
-@lru_cache(_MOST_BARRIERS)
+@lru_cache(_MAX_BARRIERS)
 def barrier_of(width: int) -> CircuitInstruction:
     return CircuitInstruction(Barrier(width), [Qubit() for _ in range(width)])
 
@@ -94,7 +94,7 @@ class ProgramScanner:
         *pieces, rest = statements.split(";")
         if not pieces or rest.strip(BLANKS + "}"):
             raise Declined
-        if len(text) > _LONGEST_STATEMENT and max(map(len, pieces)) > _LONGEST_STATEMENT:
+        if len(text) > _MAX_STATEMENT_CHARACTERS and max(map(len, pieces)) > _MAX_STATEMENT_CHARACTERS:
             raise Declined
         self._natives = Natives(text, recognise=self._recognise)
         self._piece_count = len(pieces)

@@ -12,8 +12,8 @@ from ketline.execution.frontend.scanner.constants import Value, integer_of, valu
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, FLOAT, IDENTIFIER, INTEGER, STATEMENT, Declined
 
 # Cached, because programs have many short statements in common, such as 'h q[0]'.
-_LONGEST_CACHED = 32
-_MOST_CACHED = 4096
+_MAX_CACHED_CHARACTERS = 32
+_MAX_CACHED = 4096
 
 _INCLUDE = re.compile(rf'{BLANK}*+include[ \t\r\n]*+"stdgates\.inc"{BLANK}*+')
 _DECLARATION = re.compile(
@@ -41,7 +41,7 @@ def statement_of(piece: str, arguments_of: _Arguments | None = None) -> Statemen
     """
     if arguments_of is not None:
         return _statement_of(piece, arguments_of)
-    return short_statement(piece) if len(piece) <= _LONGEST_CACHED else _statement_of(piece)
+    return short_statement(piece) if len(piece) <= _MAX_CACHED_CHARACTERS else _statement_of(piece)
 
 
 def _statement_of(piece: str, arguments_of: _Arguments = values_of) -> Statement:
@@ -58,7 +58,7 @@ def _statement_of(piece: str, arguments_of: _Arguments = values_of) -> Statement
     return _assignment(piece) if reader is None else reader(rest)
 
 
-short_statement = lru_cache(_MOST_CACHED)(_statement_of)
+short_statement = lru_cache(_MAX_CACHED)(_statement_of)
 
 
 def _include(piece: str) -> Statement:

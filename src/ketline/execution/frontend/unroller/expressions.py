@@ -21,7 +21,7 @@ from ketline.execution.frontend.unroller.kinds import (
     FLOAT,
     INT,
     INTEGERS,
-    MOST_WIDTH,
+    MAX_WIDTH,
     Kind,
     Typed,
     check_range,
@@ -35,7 +35,7 @@ from ketline.execution.limits import ExecutionLimits
 
 _CONSTANTS = {"pi": math.pi, "π": math.pi, "tau": math.tau, "τ": math.tau, "euler": math.e, "ℇ": math.e}
 _ELEMENTS_PER_STEP = 16
-_MOST_DIMENSIONS = 7  # of arrays, says the specification
+_MAX_DIMENSIONS = 7  # of arrays, says the specification
 _SCALARS = {"IntType": "int", "UintType": "uint", "FloatType": "float", "AngleType": "angle", "BitType": "bit"}
 
 
@@ -170,14 +170,14 @@ class Evaluator:
         width = self.width(node.size)
         if name == "bit" and width > self._limits.max_bits:
             raise ProgramTooLarge(f"a program can declare up to {self._limits.max_bits} bits here")
-        if name != "bit" and width > MOST_WIDTH:
-            raise ProgramUnsupported(f"numbers have up to {MOST_WIDTH} bits here")
+        if name != "bit" and width > MAX_WIDTH:
+            raise ProgramUnsupported(f"numbers have up to {MAX_WIDTH} bits here")
         return Kind(name, width)
 
     def _array_kind(self, node: Any) -> Kind:
         dimensions = tuple(self.width(one) for one in node.dimensions)
-        if not 0 < len(dimensions) <= _MOST_DIMENSIONS:
-            raise ProgramInvalid(f"an array has 1 to {_MOST_DIMENSIONS} dimensions")
+        if not 0 < len(dimensions) <= _MAX_DIMENSIONS:
+            raise ProgramInvalid(f"an array has 1 to {_MAX_DIMENSIONS} dimensions")
         size = math.prod(dimensions)
         base = self.kind(node.base_type)
         self._budget.step(size * (base.bits if base.is_register else 1))

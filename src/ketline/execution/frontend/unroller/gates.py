@@ -16,7 +16,7 @@ from ketline.execution.frontend.importer.gates import is_control
 from ketline.execution.frontend.unroller.budget import Budget
 from ketline.execution.frontend.unroller.open_gates import controlled, power
 
-_MOST_POWER_QUBITS = 8
+_MAX_POWER_QUBITS = 8
 _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 
 
@@ -71,8 +71,8 @@ def modified(gate: Any, modifiers: Sequence[Modifier], budget: Budget) -> Any:
 
 
 def _power(gate: Any, exponent: Any, budget: Budget) -> Any:
-    if gate.num_qubits > _MOST_POWER_QUBITS:
-        raise ProgramUnsupported(f"powers of gates on more than {_MOST_POWER_QUBITS} qubits are not supported")
+    if gate.num_qubits > _MAX_POWER_QUBITS:
+        raise ProgramUnsupported(f"powers of gates on more than {_MAX_POWER_QUBITS} qubits are not supported")
     budget.operations(4**gate.num_qubits)  # its matrix has this many numbers
     return power(gate, exponent)
 

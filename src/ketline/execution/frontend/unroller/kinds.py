@@ -15,7 +15,7 @@ from ketline.execution.circuit.derivatives.dual import Dual, real, value_of
 from ketline.execution.frontend.unroller.values import Measured, lift, lift_sequence
 
 DEFAULT_WIDTH = 64
-MOST_WIDTH = 1024
+MAX_WIDTH = 1024
 _FLOAT_FORMATS = {16: "e", 32: "f"}
 
 

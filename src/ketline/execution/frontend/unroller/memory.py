@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ketline.domain.errors import ProgramInvalid
 from ketline.execution.frontend.unroller.kinds import BIT, Kind
-from ketline.execution.frontend.unroller.values import MOST_ATOMS, Measured, choose
+from ketline.execution.frontend.unroller.values import MAX_ATOMS, Measured, choose
 
 # A value that depends on more bits is written to new bits, if it needs fewer: it may be combined with another such.
 _WIDE = 6
@@ -157,7 +157,7 @@ class Memory:
         if one is other:
             return one
         measured = [part for part in (condition, one, other) if isinstance(part, Measured)]
-        if len({atom for part in measured for atom in part.atoms}) > MOST_ATOMS:
+        if len({atom for part in measured for atom in part.atoms}) > MAX_ATOMS:
             return self._bits.merged(condition, one, other)
         return choose(condition, one, other)
 

@@ -17,8 +17,8 @@ from ketline.domain.errors import GradientInvalid
 from ketline.execution.frontend.importer.gates import controlled as controlled_by_qiskit
 from ketline.execution.frontend.importer.gates import controlled_phase
 
-_MOST_REPEATS = 64
-_MOST_QUBITS_OF_A_POWER = 3
+_MAX_REPEATS = 64
+_MAX_QUBITS_OF_A_POWER = 3
 # An eigenvalue of -1 has the phase π, also where rounding gives -π; as `Operator.power` of Qiskit.
 _ROUNDING = 1e-12
 _LIBRARY_ERRORS = (QiskitError, TypeError, ValueError, ArithmeticError)
@@ -45,16 +45,16 @@ def power(gate: Any, exponent: Any) -> Any:
         return gate.power(exponent)
     except _LIBRARY_ERRORS:
         pass
-    if not _is_open(gate) and gate.num_qubits <= _MOST_QUBITS_OF_A_POWER:
+    if not _is_open(gate) and gate.num_qubits <= _MAX_QUBITS_OF_A_POWER:
         return _power_of_fixed(gate, exponent)
-    if isinstance(exponent, (int, float)) and float(exponent).is_integer() and abs(exponent) <= _MOST_REPEATS:
+    if isinstance(exponent, (int, float)) and float(exponent).is_integer() and abs(exponent) <= _MAX_REPEATS:
         circuit = QuantumCircuit(gate.num_qubits)
         for _ in range(abs(int(exponent))):
             circuit.append(gate if exponent > 0 else gate.inverse(), circuit.qubits)
         return circuit.to_gate()
     raise GradientInvalid(
-        f"the gradient cannot follow an input through this power: exponents are integers up to {_MOST_REPEATS} here, "
-        f"or apply to rotations, or to gates on at most {_MOST_QUBITS_OF_A_POWER} qubits without inputs"
+        f"the gradient cannot follow an input through this power: exponents are integers up to {_MAX_REPEATS} here, "
+        f"or apply to rotations, or to gates on at most {_MAX_QUBITS_OF_A_POWER} qubits without inputs"
     )
 
 

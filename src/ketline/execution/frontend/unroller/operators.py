@@ -17,7 +17,7 @@ from ketline.execution.frontend.unroller.kinds import (
     FLOAT,
     INT,
     INTEGERS,
-    MOST_WIDTH,
+    MAX_WIDTH,
     Kind,
     Typed,
     check_range,
@@ -216,8 +216,8 @@ def _shifted_integer(sign: str, value: int, by: int, kind: Kind) -> int:
 
 
 def _distance(by: int) -> int:
-    if not 0 <= by <= MOST_WIDTH:
-        raise ProgramUnsupported(f"shifts go by 0 to {MOST_WIDTH} places")
+    if not 0 <= by <= MAX_WIDTH:
+        raise ProgramUnsupported(f"shifts go by 0 to {MAX_WIDTH} places")
     return by
 
 
@@ -324,7 +324,7 @@ def _integer_result(sign: str, left: int, right: int) -> int:
         case "%":
             return remainder(left, right)
         case "**":
-            if right < 0 or right * max(1, left.bit_length()) > MOST_WIDTH:
+            if right < 0 or right * max(1, left.bit_length()) > MAX_WIDTH:
                 raise ProgramUnsupported("this power leaves the range of integers")
             return int(left**right)
     raise ProgramUnsupported(f"'{sign}' is not supported")

@@ -37,7 +37,7 @@ from ketline.execution.frontend.unroller.traced_angles import TracedAngles
 from ketline.execution.frontend.unroller.values import Measured, assuming, atom, lift
 from ketline.execution.frontend.unroller.writer import CircuitWriter
 
-_MOST_NESTED_GATES = 200
+_MAX_NESTED_GATES = 200
 _WITH_STANDARD_GATES = BUILTIN_GATES | STANDARD_GATES | FURTHER_GATES
 
 
@@ -257,7 +257,7 @@ class QuantumStatements:
 
     def _inline(self, node: Any, angles: Sequence[Any], qubits: Sequence[int]) -> None:
         self._budget.operations(1)  # calls of gates without a body cost as well
-        if self._scopes.depth_of_calls > _MOST_NESTED_GATES:
+        if self._scopes.depth_of_calls > _MAX_NESTED_GATES:
             raise ProgramUnsupported("the program nests too deeply")
         symbols: dict[str, Any] = {
             name.name: Variable(FLOAT, angle, constant=True) for name, angle in zip(node.arguments, angles, strict=True)

@@ -33,7 +33,7 @@ from ketline.execution.frontend.unroller.variables import Variables
 from ketline.execution.frontend.unroller.writer import CircuitWriter
 from ketline.execution.limits import ExecutionLimits
 
-_MOST_NESTED_CALLS = 64
+_MAX_NESTED_CALLS = 64
 _STEPS_PER_CALL = 8
 _IN_GATES = (ast.QuantumGate, ast.QuantumPhase, ast.QuantumBarrier, ast.ForInLoop)
 
@@ -392,8 +392,8 @@ class Interpreter:
         symbol = self._evaluator.looked_up(node.name)
         if not (isinstance(symbol, Definition) and isinstance(symbol.node, ast.SubroutineDefinition)):
             raise ProgramInvalid(f"'{node.name.name}' is not a subroutine")
-        if self._scopes.depth_of_calls >= _MOST_NESTED_CALLS:
-            raise ProgramUnsupported(f"calls nest more than {_MOST_NESTED_CALLS} deep")
+        if self._scopes.depth_of_calls >= _MAX_NESTED_CALLS:
+            raise ProgramUnsupported(f"calls nest more than {_MAX_NESTED_CALLS} deep")
         self._budget.step(_STEPS_PER_CALL)
         definition = symbol.node
         symbols = bind_arguments(node, definition, self._evaluator, self._quantum)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ketline.domain.errors import ProgramUnsupported
 
-MOST_ATOMS = 10
+MAX_ATOMS = 10
 _ANY = object()  # in a table: the value for outcomes that cannot come about
 _assumed: ContextVar[tuple["Measured", ...]] = ContextVar("assumed", default=())
 
@@ -66,8 +66,8 @@ def lift(function: Callable[..., Any], *values: Any) -> Any:
     else:
         return function(*values)
     atoms = sorted({one for value in values if isinstance(value, Measured) for one in value.atoms})
-    if len(atoms) > MOST_ATOMS:
-        raise ProgramUnsupported(f"a value that depends on more than {MOST_ATOMS} measured bits is not supported")
+    if len(atoms) > MAX_ATOMS:
+        raise ProgramUnsupported(f"a value that depends on more than {MAX_ATOMS} measured bits is not supported")
     indices = {one: index for index, one in enumerate(atoms)}
     rows = zip(*[_column(value, indices) for value in values], strict=True)
     possible = _possible(indices)

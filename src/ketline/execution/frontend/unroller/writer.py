@@ -12,7 +12,7 @@ from qiskit.circuit.classical import expr
 
 from ketline.domain.errors import OutputsInvalid, ProgramInvalid, ProgramUnsupported
 from ketline.execution.frontend.unroller.budget import Budget
-from ketline.execution.frontend.unroller.values import MOST_ATOMS, Measured, lift
+from ketline.execution.frontend.unroller.values import MAX_ATOMS, Measured, lift
 
 
 class CircuitWriter:
@@ -124,8 +124,8 @@ class CircuitWriter:
             ProgramUnsupported: it needs too many bits.
         """
         numbered = _Numbered([then, otherwise])
-        if numbered.width > MOST_ATOMS:
-            raise ProgramUnsupported(f"a value that depends on more than {MOST_ATOMS} measured bits is not supported")
+        if numbered.width > MAX_ATOMS:
+            raise ProgramUnsupported(f"a value that depends on more than {MAX_ATOMS} measured bits is not supported")
         cells = [self.new_bit() for _ in range(numbered.width)]
         self._store_number(cells, numbered, otherwise)
         with self.when(condition):

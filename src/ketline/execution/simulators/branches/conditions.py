@@ -14,7 +14,7 @@ from qiskit.circuit.classical import expr, types
 # The value for each row: bool for a Bool, int64 for a Uint. Rows are those of a bool array, bit n in column n.
 Value = Callable[[Any], Any]
 # Values of unsigned integers, and their products with bits, stay within int64.
-_WIDEST = 62
+_MAX_BITS = 62
 
 _OF_BITS: Mapping[Any, Callable[[Any, Any], Any]] = {
     expr.Binary.Op.BIT_AND: operator.and_,
@@ -74,7 +74,7 @@ def _compared(target: Any, value: int, columns: Mapping[Any, int]) -> Value:
 def _read(target: Any, columns: Mapping[Any, int]) -> Value:
     """The value of a bit or a register, bit 0 of which is the least significant."""
     if isinstance(target, ClassicalRegister):
-        if len(target) > _WIDEST:
+        if len(target) > _MAX_BITS:
             raise NotVectorized
         places = [columns[bit] for bit in target]
         weights = 1 << np.arange(len(places), dtype=np.int64)
@@ -92,7 +92,7 @@ def _unary(node: Any, columns: Mapping[Any, int]) -> Value:
     if node.op is expr.Unary.Op.BIT_NOT:
         if isinstance(node.type, types.Bool):
             return lambda bits: ~read(bits)
-        if isinstance(node.type, types.Uint) and node.type.width <= _WIDEST:
+        if isinstance(node.type, types.Uint) and node.type.width <= _MAX_BITS:
             ones = (1 << node.type.width) - 1
             return lambda bits: read(bits) ^ ones
     raise NotVectorized
@@ -106,6 +106,6 @@ def _binary(node: Any, columns: Mapping[Any, int]) -> Value:
 
 
 def _narrow(value: int) -> int:
-    if not 0 <= value < 1 << _WIDEST:
+    if not 0 <= value < 1 << _MAX_BITS:
         raise NotVectorized
     return value

@@ -23,8 +23,8 @@ _TOLERANCE = 1e-8
 _KNOWN_UNITARIES = ("h", "s", "sdg", "sx", "sxdg", "t", "tdg", "cx", "cz", "swap")
 _MATRICES = {gate.name: gate.matrix for gate in GATE_TABLE if gate.name in _KNOWN_UNITARIES}
 _PAULIS = {"id": "I", "x": "X", "y": "Y", "z": "Z"}
-_MOST_OPERATIONS = 16
-_WIDEST = 2
+_MAX_OPERATIONS = 16
+_MAX_QUBITS = 2
 
 
 def layer_of(model: Mapping[str, Any]) -> Layer:
@@ -79,7 +79,7 @@ def _single(qubits: Sequence[Sequence[int]], place: str) -> Sequence[Sequence[in
 def _on_all_operands(channel: Channel, name: str, qubits: Sequence[Sequence[int]] | None) -> Channel:
     """The channel on the qubits of its operation: the format does not list those that no term touches."""
     width = NOISY_OPERATIONS.get(name, 0) or len((qubits or [()])[0])
-    return channel if width <= channel.qubits or width > _WIDEST else replace(channel, qubits=width)
+    return channel if width <= channel.qubits or width > _MAX_QUBITS else replace(channel, qubits=width)
 
 
 def _require_fit(name: str, channel: Channel, qubits: Sequence[Sequence[int]] | None, place: str) -> None:
@@ -112,11 +112,11 @@ def _channel(error: Mapping[str, Any], place: str) -> Channel:
 
 
 def _operations(circuit: Sequence[Mapping[str, Any]], place: str) -> Iterator[ErrorOperation]:
-    if len(circuit) > _MOST_OPERATIONS:
-        raise NoiseInvalid(f"{place} has a term of {len(circuit)} operations; at most {_MOST_OPERATIONS} are accepted")
+    if len(circuit) > _MAX_OPERATIONS:
+        raise NoiseInvalid(f"{place} has a term of {len(circuit)} operations; at most {_MAX_OPERATIONS} are accepted")
     for operation in circuit:
         qubits = tuple(operation["qubits"])
-        if not set(qubits) <= set(range(_WIDEST)) or len(set(qubits)) != len(qubits) or not qubits:
+        if not set(qubits) <= set(range(_MAX_QUBITS)) or len(set(qubits)) != len(qubits) or not qubits:
             raise NoiseInvalid(f"{place} acts on the qubits {list(qubits)} of a gate: errors are of one qubit or two")
         yield _operation(operation["name"], qubits, operation.get("params", ()), place)
 

@@ -19,9 +19,9 @@ _MATRICES: Mapping[str, Any] = {
 # Two letters multiplied, up to a phase, by their places in `LETTERS`: the exclusive or of X = 01, Y = 11, Z = 10.
 _BITS = (0b00, 0b01, 0b11, 0b10)
 # A channel of more terms than this becomes one of Kraus operators when it is composed with another.
-_MOST_TERMS = 64
+_MAX_TERMS = 64
 # Operators with a smaller weight are rounding.
-_LEAST_WEIGHT = 1e-14
+_MIN_WEIGHT = 1e-14
 
 
 class Kind(Enum):
@@ -105,7 +105,7 @@ class Channel:
         """This channel and then another one, on the same qubits."""
         if self.pauli_probabilities is not None and other.pauli_probabilities is not None:
             return pauli_channel(_convolved(self.pauli_probabilities, other.pauli_probabilities))
-        if len(self.terms) * len(other.terms) <= _MOST_TERMS:
+        if len(self.terms) * len(other.terms) <= _MAX_TERMS:
             terms = [
                 Term(first.probability * second.probability, (*first.operations, *second.operations))
                 for first in self.terms
@@ -164,7 +164,7 @@ def operators_of(superoperator: Any) -> Sequence[Any]:
     return [
         np.sqrt(weight) * vector.reshape(size, size)
         for weight, vector in zip(weights, vectors.T, strict=True)
-        if weight > _LEAST_WEIGHT
+        if weight > _MIN_WEIGHT
     ]
 
 

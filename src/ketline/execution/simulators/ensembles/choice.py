@@ -12,7 +12,7 @@ from ketline.execution.simulators.sizes import readable
 _ACTING_ON_BITS = frozenset({"store"}) | BRANCHES
 _HINT = "give 'shots' or 'precision' to estimate the values"
 # A day: no task may run as long.
-_MOST_SECONDS = 86_400.0
+_MAX_SECONDS = 86_400.0
 # Density matrices of so few qubits take no time, whatever the program does.
 _FEW_QUBITS = 5
 
@@ -66,7 +66,7 @@ def _quickest(lowered: Lowered, limits: ExecutionLimits, methods: list[Simulatio
     if Method.DENSITY_MATRIX in seconds and (lowered.num_qubits <= _FEW_QUBITS or lowered.operations["while_loop"]):
         best = possible[0]
     expected = f"about {seconds[best.name]:.2g} s"
-    if seconds[best.name] > _MOST_SECONDS:
+    if seconds[best.name] > _MAX_SECONDS:
         raise ProgramTooLarge(f"exact values by method '{best.name}' take {expected}: {_HINT}")
     what = "density matrices" if best.name is Method.DENSITY_MATRIX else "states, one for each history of outcomes,"
     return Choice(best, f"exact values: {what} take {readable(best.bytes_needed(lowered))} and {expected}")

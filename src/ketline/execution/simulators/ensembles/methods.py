@@ -31,11 +31,11 @@ from ketline.execution.simulators.state_costs import seconds_of_a_gate
 
 # Gates of one and two qubits, to which the definitions of all others lead.
 _GATES = frozenset(NOISY_OPERATIONS)
-_WIDEST_SUPEROPERATOR = 2
+_MAX_SUPEROPERATOR_QUBITS = 2
 # The states, their transposed copy, a product, and what is waiting.
 _COPIES = 4
-_MOST_BYTES_AT_ONCE = 64 << 20
-_MOST_HISTORIES = 1 << 40
+_MAX_BYTES_AT_ONCE = 64 << 20
+_MAX_HISTORIES = 1 << 40
 # Seconds, see `costs.py`: of an operation on a density matrix, and for each of its entries.
 _PER_OPERATION = 2e-5
 _PER_ENTRY = 1.4e-8
@@ -104,7 +104,7 @@ class Histories(Statevector):
     def seconds(self, lowered: Lowered, shots: int, limits: ExecutionLimits) -> float:
         circuit, seconds = require_flow(lowered), FIXED
         gate = seconds_of_a_gate(circuit.qubits)
-        for instruction, histories in expected_histories(circuit, _MOST_HISTORIES):
+        for instruction, histories in expected_histories(circuit, _MAX_HISTORIES):
             seconds += _PER_INSTRUCTION * histories
             if isinstance(instruction, Gates):
                 seconds += gate * histories * len(instruction.steps)
@@ -119,7 +119,7 @@ class Histories(Statevector):
         lightning = engines.lightning_in_memory(program.lowered.num_qubits)
         lowered = program.lowered if lightning else restrict(program.lowered, _GATES, engines.max_operations)
         circuit = require_flow(lowered)
-        at_once = min(_MOST_BYTES_AT_ONCE, engines.memory_bytes // (_COPIES + _divisions(circuit)))
+        at_once = min(_MAX_BYTES_AT_ONCE, engines.memory_bytes // (_COPIES + _divisions(circuit)))
         evolution = Evolution[PureStates](
             flow=circuit.flow,
             live=live_bits(circuit.flow, _mask(program.checked_bits)),
@@ -141,7 +141,7 @@ class _Superoperators:
 
     def apply(self, states: MixedStates, gates: Gates) -> None:
         for step in gates.steps:
-            if len(step[1]) > _WIDEST_SUPEROPERATOR:
+            if len(step[1]) > _MAX_SUPEROPERATOR_QUBITS:
                 states.apply_unitary(matrix_of(step), step[1])
             else:
                 states.apply(self._of(step), step[1])

@@ -1,6 +1,6 @@
 """Ensembles of states, each with the classical bits that lead to it; `run.py` executes instructions on them.
 
-A state's weight, the probability of its bits, is its squared norm or its trace. What is rarer than `_LEAST_WEIGHT` is
+A state's weight, the probability of its bits, is its squared norm or its trace. What is rarer than `_MIN_WEIGHT` is
 left out: it changes an expectation value by less than rounding does.
 """
 
@@ -16,7 +16,7 @@ from ketline.execution.simulators.channels import Misreading
 from ketline.execution.simulators.ensembles.axes import multiplied
 from ketline.execution.simulators.states.lightning_state import Lightning
 
-_LEAST_WEIGHT = 1e-24
+_MIN_WEIGHT = 1e-24
 _CERTAIN = (0.0, 0.0)
 
 
@@ -64,7 +64,7 @@ class Ensemble(ABC):
 
     def without_rare(self) -> Self:
         """The rows but those that are too rare to matter."""
-        kept = self.weights() > _LEAST_WEIGHT
+        kept = self.weights() > _MIN_WEIGHT
         return self if kept.all() else self.taken(kept)
 
     def _divided(self, halves: Sequence[Any], bit: int | None) -> Self:

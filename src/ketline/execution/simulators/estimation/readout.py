@@ -11,7 +11,7 @@ from ketline.domain.errors import ProgramUnsupported
 from ketline.execution.simulators.channels import Misreading
 
 # The least determinant of a confusion matrix; it is 0 if a qubit reads the same in both states.
-_LEAST_DETERMINANT = 1e-6
+_MIN_DETERMINANT = 1e-6
 
 
 # How a declared qubit is misread; None for one that is not.
@@ -49,7 +49,7 @@ def determinant_of(reading: Misreading, qubit: int) -> float:
         ProgramUnsupported: it reads the same, whatever it is.
     """
     determinant = 1 - reading.p01 - reading.p10
-    if abs(determinant) < _LEAST_DETERMINANT:
+    if abs(determinant) < _MIN_DETERMINANT:
         raise ProgramUnsupported(
             f"readout errors of qubit {qubit} cannot be corrected: it reads 1 with the same probability, whether "
             "it is 0 or 1"

@@ -15,7 +15,7 @@ from ketline.execution.simulators.methods import Choice
 
 _METHODS = (Method.AUTOMATIC, Method.STATEVECTOR)
 # Derivatives of all observables by all angles are held at once: 80 MB.
-_MOST_DERIVATIVES = 10_000_000
+_MAX_DERIVATIVES = 10_000_000
 
 
 class GradientChoice(NamedTuple):
@@ -36,10 +36,10 @@ def choose_gradient(
     """
     if options.method not in _METHODS:
         raise ProgramUnsupported(f"method '{options.method}' computes no gradients; choose 'statevector', or none")
-    if observables * len(sloped.angles) > _MOST_DERIVATIVES:
+    if observables * len(sloped.angles) > _MAX_DERIVATIVES:
         raise ProgramTooLarge(
             f"{observables} observables and {len(sloped.angles)} angles that depend on inputs have more than "
-            f"{_MOST_DERIVATIVES} derivatives: ask for fewer observables in one task"
+            f"{_MAX_DERIVATIVES} derivatives: ask for fewer observables in one task"
         )
     assert options.gradient is not None
     requested = options.gradient.method

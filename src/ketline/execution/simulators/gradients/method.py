@@ -30,7 +30,7 @@ _PER_ANGLE = 3e-5
 _PER_RUN = 1e-4
 # How much longer numpy takes for a gate than Lightning.
 _NUMPY_OVER_LIGHTNING = 30.0
-_LARGEST_BATCH = 16
+_MAX_BATCH = 16
 
 
 class GradientOfState(Statevector):
@@ -60,7 +60,7 @@ class GradientOfState(Statevector):
     def batch_size(self, lowered: Lowered, memory_bytes: int) -> int:
         """How many observables are differentiated at a time."""
         states = memory_bytes // (BYTES_PER_AMPLITUDE << int(lowered.num_qubits))
-        return max(1, min(_LARGEST_BATCH, (states - _STATES_BESIDE) // _STATES_OF_AN_OBSERVABLE))
+        return max(1, min(_MAX_BATCH, (states - _STATES_BESIDE) // _STATES_OF_AN_OBSERVABLE))
 
     def differentiate(
         self, engines: Engines, lowered: Lowered, sloped: SlopedSteps, observables: Sequence[Observable]

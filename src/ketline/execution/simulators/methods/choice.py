@@ -25,7 +25,7 @@ from ketline.execution.simulators.methods.statevector import Statevector
 from ketline.execution.simulators.methods.stim import Stim
 from ketline.execution.simulators.sizes import readable
 
-WIDEST_BOND = 4096
+MAX_BOND = 4096
 # A statevector that takes less is taken at once: finding the bounds of another method takes as long.
 _QUICK_SECONDS = 0.05
 # From here on a matrix product state of unknown cost is tried, for this part of the time of a statevector.
@@ -169,12 +169,7 @@ def _without_statevector(lowered: Lowered, shots: int, limits: ExecutionLimits, 
 def _as_product(lowered: Lowered, shots: int, limits: ExecutionLimits, limit: float, cost: str) -> Choice | None:
     """A matrix product state, if its bonds are known to be so narrow that it takes less than `limit` seconds."""
     bounds = bounds_of(lowered)
-    if (
-        bounds is None
-        or bounds.bond > WIDEST_BOND
-        or bounds.size > limits.memory_bytes
-        or bounds.seconds(shots) >= limit
-    ):
+    if bounds is None or bounds.bond > MAX_BOND or bounds.size > limits.memory_bytes or bounds.seconds(shots) >= limit:
         return None
     mine = f"a matrix product state with bonds of at most {bounds.bond} at most {readable(bounds.size)} and about"
     return Choice(_MATRIX_PRODUCT_STATE, f"{cost}; {mine} {bounds.seconds(shots):.2g} s")

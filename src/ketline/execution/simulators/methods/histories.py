@@ -18,7 +18,7 @@ from ketline.execution.simulators.states.lightning_state import Lightning
 # Beside the state: a copy of it, and what is stored of others takes half as much.
 _COPIES = 2
 # The logarithm of more shots than there can be.
-_MOST_STORED = 60
+_MAX_STORED = 60
 # The time to divide the shots once, and to draw them in the end, in times of a gate; measured.
 _GATES_OF_A_DIVISION = 8
 _GATES_OF_A_DRAW = 6
@@ -53,7 +53,7 @@ def histories_of(lowered: Lowered, engines: Engines) -> SharedHistories | None:
         return None
     size = BYTES_PER_AMPLITUDE << lowered.num_qubits
     room = 2 * (engines.memory_bytes - _COPIES * size) // size
-    return SharedHistories(circuit, lightning, min(max(0, room), _MOST_STORED))
+    return SharedHistories(circuit, lightning, min(max(0, room), _MAX_STORED))
 
 
 def seconds_of_histories(circuit: BranchingCircuit, shots: int) -> float:

@@ -38,7 +38,7 @@ from ketline.execution.simulators.sizes import readable
 _TENSORS = 2
 _COPIES = 3
 # Planning takes some 3 us for each block.
-_MOST_BLOCKS = 250_000
+_MAX_BLOCKS = 250_000
 # Seconds of one core, see `costs.py`.
 _PER_BLOCK = 4e-5
 _PER_GATE = 1.5e-5
@@ -51,8 +51,8 @@ _PER_SHOT = 5e-5
 _PER_OPERATION_OF_A_SHOT = 1e-6
 _PER_FLOP_OF_A_SHOT = 7e-8
 # An estimate from bounds is one only where these are small: bonds are often far narrower.
-_LONGEST_ESTIMATE = 10.0
-_LARGEST_EXPONENT = 200
+_MAX_ESTIMATE_SECONDS = 10.0
+_MAX_EXPONENT = 200
 # The most operations, for each one of a circuit, to which it is rewritten for a plan that may not be used.
 _EXPANSION = 8
 _LITTLE = 1000
@@ -131,7 +131,7 @@ class MatrixProductState(AerMethod):
             return self._taken.seconds(shots)
         bounds = bounds_of(lowered)
         seconds = None if bounds is None else bounds.seconds(shots)
-        return seconds if seconds is not None and seconds <= _LONGEST_ESTIMATE else None
+        return seconds if seconds is not None and seconds <= _MAX_ESTIMATE_SECONDS else None
 
     def engine(self, lowered: Lowered, shots: int, engines: Engines) -> Engine:
         return Engine.AER if lowered.final_measurements is None else Engine.NUMPY
@@ -174,7 +174,7 @@ class MatrixProductState(AerMethod):
         plan = plan_of(lowered, engines.max_operations)
         if plan is None:
             raise ProgramTooLarge(
-                f"as a matrix product state the program takes more than {_MOST_BLOCKS} operations, because its gates "
+                f"as a matrix product state the program takes more than {_MAX_BLOCKS} operations, because its gates "
                 "act on qubits that are far from each other; choose another method"
             )
         state = MatrixProduct(len(plan.route.places))
@@ -210,7 +210,7 @@ class _ShotByShot:
     operations: int
 
     def seconds(self, shots: int) -> float:
-        flops = 2.0 ** min(_LARGEST_EXPONENT, 3 * (self.bond.bit_length() - 1))
+        flops = 2.0 ** min(_MAX_EXPONENT, 3 * (self.bond.bit_length() - 1))
         each = _PER_OPERATION_OF_A_SHOT + _PER_FLOP_OF_A_SHOT * flops
         return seconds_of(self.operations, each, shots, shots) + shots * _PER_SHOT
 
@@ -257,7 +257,7 @@ def bounds_of(lowered: Lowered) -> Taken | _ShotByShot | None:
 def _planned(lowered: Lowered, max_operations: int) -> Plan | None:
     try:
         steps = restrict(lowered, MatrixProductState.gates, max_operations).steps
-        found = route(steps, lowered.num_qubits, _MOST_BLOCKS)
+        found = route(steps, lowered.num_qubits, _MAX_BLOCKS)
     except (ProgramTooLarge, ProgramUnsupported, RouteTooLong):
         return None
     logs = [0] * (lowered.num_qubits + 1)
@@ -265,14 +265,14 @@ def _planned(lowered: Lowered, max_operations: int) -> Plan | None:
     seconds, largest = 0.0, 0
     for block in found.blocks:
         left, right = logs[block.place], logs[block.place + block.width]
-        seconds += _block_seconds(block, 1 << min(left, _LARGEST_EXPONENT), 1 << min(right, _LARGEST_EXPONENT))
+        seconds += _block_seconds(block, 1 << min(left, _MAX_EXPONENT), 1 << min(right, _MAX_EXPONENT))
         largest = max(largest, left + right + block.width)
         _widen(logs, block)
         for cut in range(block.place + 1, block.place + block.width):
             widest[cut] = max(widest[cut], logs[cut])
     numbers = sum(2 << left + right for left, right in pairwise(widest))
     size = BYTES_PER_AMPLITUDE * (numbers + (_COPIES * _TENSORS << largest))
-    bounds = Taken(1 << max(widest), size, seconds, min(numbers, 1 << _LARGEST_EXPONENT), lowered.num_qubits)
+    bounds = Taken(1 << max(widest), size, seconds, min(numbers, 1 << _MAX_EXPONENT), lowered.num_qubits)
     return Plan(found, bounds)
 
 

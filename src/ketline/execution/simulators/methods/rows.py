@@ -16,10 +16,10 @@ from ketline.execution.simulators.state_costs import PER_OUTCOME
 from ketline.execution.simulators.states.lightning_state import Lightning
 
 # Beyond this many qubits, and with fewer shots, one history after another takes less time; measured.
-_MOST_QUBITS = 9
-_FEWEST_SHOTS = 32
+_MAX_QUBITS = 9
+_MIN_SHOTS = 32
 # The most bytes of the states of all rows at once; they are copied at measurements.
-_MOST_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 _COPIES = 3
 # Seconds, see `costs.py`: of an instruction, of a gate in one, and what a measurement or reset takes more.
 _PER_INSTRUCTION = 1.2e-5
@@ -44,7 +44,7 @@ class RowsOfShots:
         seed = options.seed
         assert seed is not None, "the simulator draws one where the task has none"
         size = _COPIES * (BYTES_PER_AMPLITUDE << self.circuit.qubits) + self.circuit.bits
-        most_rows = max(1, _MOST_BYTES // size)
+        most_rows = max(1, _MAX_BYTES // size)
         return shown_total(outcomes_of_shots(self.circuit, shots, seed, self.lightning, most_rows), options, key)
 
 
@@ -72,4 +72,4 @@ def seconds_in_rows(circuit: BranchingCircuit, shots: int) -> float:
 
 def is_in_rows(lowered: Lowered, shots: int) -> bool:
     """Whether a circuit that measures before its end takes less time in rows than one history after another."""
-    return lowered.num_qubits <= _MOST_QUBITS and shots >= _FEWEST_SHOTS
+    return lowered.num_qubits <= _MAX_QUBITS and shots >= _MIN_SHOTS

@@ -6,7 +6,7 @@ from typing import Any, Self
 from ketline.domain.circuits.method import Method
 from ketline.domain.devices.backend import Engine
 from ketline.domain.tasks.spec import RunOptions
-from ketline.execution.circuit.observables.aer_instructions import MOST_QUBITS_SAVED
+from ketline.execution.circuit.observables.aer_instructions import MAX_QUBITS_SAVED
 from ketline.execution.circuit.observables.pauli_sums import PauliSums
 from ketline.execution.circuit.passes.gate_runs import with_runs_multiplied
 from ketline.execution.circuit.passes.light_cone import rebuilt
@@ -90,7 +90,7 @@ class Statevector:
         if _builds_state(engines, qubits):
             return sums.values_in(final_state(program.lowered, engines).amplitudes())
         circuit = program.lowered.circuit
-        if qubits > MOST_QUBITS_SAVED:
+        if qubits > MAX_QUBITS_SAVED:
             return engines.values(circuit, self.name, sums.operators)
         return sums.values_in(engines.amplitudes(circuit))
 

@@ -13,7 +13,7 @@ from ketline.execution.simulators.channels import Channel, Misreading, NoiseMode
 
 # An operation by its name and its qubits.
 Call = tuple[str, tuple[int, ...]]
-_WIDEST = 2
+_MAX_QUBITS = 2
 
 
 def plain_call(step: Step) -> Call:
@@ -111,7 +111,7 @@ class CircuitErrors:
             NoiseInvalid: an error acts on another number of qubits than its operation.
         """
         for name, operands in self._calls:
-            if name in NOISY_OPERATIONS and len(operands) > _WIDEST:
+            if name in NOISY_OPERATIONS and len(operands) > _MAX_QUBITS:
                 raise ProgramUnsupported(
                     f"'{name}' on {len(operands)} qubits has no errors: with noise, write it in gates on one or two"
                 )

@@ -27,7 +27,7 @@ _PER_LINE = 4.5e-6
 _PER_ERROR = 5e-10
 _PER_MISREADING = 1.2e-8
 # Some of stim's probabilities have a bound that rounding must not exceed.
-_MOST_DEPOLARIZED = {1: 0.75, 2: 0.9375}
+_MAX_DEPOLARIZED = {1: 0.75, 2: 0.9375}
 _AGREEMENT = 1e-12
 
 
@@ -106,7 +106,7 @@ def _error_line(channel: Channel, qubits: Sequence[int]) -> str:
     assert probabilities is not None, "the method requires Pauli errors"
     _, *weights = [min(1.0, weight) for weight in probabilities.values()]
     if max(weights) - min(weights) <= _AGREEMENT:
-        name, arguments = f"DEPOLARIZE{channel.qubits}", [min(sum(weights), _MOST_DEPOLARIZED[channel.qubits])]
+        name, arguments = f"DEPOLARIZE{channel.qubits}", [min(sum(weights), _MAX_DEPOLARIZED[channel.qubits])]
     else:
         total = max(1.0, sum(weights))
         name, arguments = f"PAULI_CHANNEL_{channel.qubits}", [weight / total for weight in weights]

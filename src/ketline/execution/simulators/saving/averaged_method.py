@@ -10,7 +10,7 @@ from ketline.execution.simulators.noise.circuit_errors import CircuitErrors
 # The states, their halves, and the copy that gates are applied to.
 COPIES = 4
 # The largest exponent of an estimate: no machine has room for more than 2 to this power states.
-_MOST_DIVISIONS = 64
+_MAX_DIVISIONS = 64
 # Seconds of a gate, for each amplitude of each state.
 _PER_AMPLITUDE = 1e-9
 
@@ -40,7 +40,7 @@ class AveragedStates(DensityMatrix):
 
     def _divisions(self, lowered: Lowered) -> int:
         """The binary logarithm of the most states that there can be."""
-        most = min(lowered.num_qubits + lowered.num_clbits, _MOST_DIVISIONS)
+        most = min(lowered.num_qubits + lowered.num_clbits, _MAX_DIVISIONS)
         if self.errors is not None and self.errors.channels:
             return most
         if lowered.operations["for_loop"] or lowered.operations["while_loop"]:
