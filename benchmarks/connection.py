@@ -62,10 +62,10 @@ class Connection:
             self._writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
             received = await self._reader.readuntil(b"\r\n\r\n")
             length = _LENGTH.search(received)
-            answer = await self._reader.readexactly(int(length[1]) if length else 0)
+            response = await self._reader.readexactly(int(length[1]) if length else 0)
         if (status := int(received.split(None, 2)[1])) != expected:
-            raise RuntimeError(f"{target} was answered with {status}: {answer[:300].decode(errors='replace')}")
-        answered: dict[str, Any] = json.loads(answer)
+            raise RuntimeError(f"{target} was answered with {status}: {response[:300].decode(errors='replace')}")
+        answered: dict[str, Any] = json.loads(response)
         return answered
 
 

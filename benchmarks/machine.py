@@ -36,8 +36,8 @@ def _versions() -> Iterator[tuple[str, str]]:
 def commit() -> str:
     """The commit that is run, with `+` when there are changes on top of it."""
     command = ("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+", "--abbrev=8")
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
+    response = subprocess.run(command, capture_output=True, text=True, check=False)
+    return response.stdout.strip() or "unknown"
 
 
 def _processor() -> str:

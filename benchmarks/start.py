@@ -20,11 +20,11 @@ _LIBRARIES = "import fastapi, uvicorn, sqlalchemy.dialects.postgresql.asyncpg, a
 async def measure_start(*, starts: int) -> StartFigures:
     """Start the API and import its libraries in turn, after one start that leaves everything in the disk's cache."""
     await _first_answer()
-    answers, imports = [], []
+    responses, imports = [], []
     for _ in range(starts):
-        answers.append(await _first_answer())
+        responses.append(await _first_answer())
         imports.append(await _import_libraries())
-    return StartFigures(answer=Spread.of(answers), libraries=Spread.of(imports))
+    return StartFigures(answer=Spread.of(responses), libraries=Spread.of(imports))
 
 
 async def _first_answer() -> float:

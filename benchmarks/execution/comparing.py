@@ -41,7 +41,7 @@ def _compared(circuit: Circuit, service: ServiceWay, aer: AerAlone, seconds: flo
         return service.runs(circuit.text + " " * (1 + number), SHOTS)
 
     costs, results = in_turns({"aer": lambda _: alone, "first": first, "again": lambda _: again}, rounds)
-    ours = _added_up(result_in(answer, SHOTS).counts for answer in results["first"] + results["again"])
+    ours = _added_up(result_in(response, SHOTS).counts for response in results["first"] + results["again"])
     bare = _added_up(results["aer"])
     apart, most = distance(ours, bare), bound(parsed.num_clbits, ours.total(), bare.total())
     if apart > most:

@@ -167,9 +167,9 @@ def test_quota_that_is_set_holds_within_two_seconds(operator: Operator, url: str
     while httpx.post(f"{url}/tasks", headers=headers, json={**body, "priority": 1}).status_code == 202:
         assert sent - began < REJECTED_WITHIN_SECONDS
         sent = time.monotonic()
-    answers = [httpx.post(f"{url}/tasks", headers=headers, json=body) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
-    assert answers[-1].json()["quota"] == "shots_per_day"
+    responses = [httpx.post(f"{url}/tasks", headers=headers, json=body) for _ in range(4)]
+    assert [response.status_code for response in responses] == [202, 202, 202, 429]
+    assert responses[-1].json()["quota"] == "shots_per_day"
     assert operator.types("projects", "set", "limited", "--quota", "colour=1").returncode == 2
     for weight in ("0", "-1", "1001", "nan", "much"):
         assert operator.types("projects", "set", "limited", f"--weight={weight}").returncode == 2

@@ -82,8 +82,8 @@ async def dead_letter(rabbit: RabbitServer, queue: str) -> None:
 
 
 async def submit_conversion(api: Api) -> None:
-    answer = await api.http.post("/tasks", json={"qc": BELL, "kind": "convert", "target": "qpy"})
-    assert answer.status_code == 202, answer.text
+    response = await api.http.post("/tasks", json={"qc": BELL, "kind": "convert", "target": "qpy"})
+    assert response.status_code == 202, response.text
 
 
 async def fires(prometheus: PrometheusServer, *names: str) -> None:

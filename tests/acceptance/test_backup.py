@@ -48,8 +48,8 @@ def counts(task: dict[str, Any]) -> object:
 
 
 async def is_unknown(api: Api, task_id: str) -> bool:
-    answer = await api.http.get(f"/tasks/{task_id}")
-    return answer.status_code == 404 and answer.json()["code"] == "task_not_found"
+    response = await api.http.get(f"/tasks/{task_id}")
+    return response.status_code == 404 and response.json()["code"] == "task_not_found"
 
 
 async def test_embedded_service_returns_to_a_backup_of_an_hour_ago(embedded: Embedded, tmp_path: Path) -> None:

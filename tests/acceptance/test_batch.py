@@ -26,8 +26,8 @@ async def test_every_task_of_a_batch_is_run(service: Embedded | Distributed) -> 
     tasks = [{"qc": BELL, "shots": 10 + number} for number in range(COUNT)]
     tasks[7] = {"qc": "OPENQASM 3.0; nonsense;", "shots": 1}
     async with service.api() as api:
-        answer = await api.http.post("/tasks/batch", json={"tasks": tasks})
-        assert answer.status_code == 202, answer.text
-        ended = [await api.ended(task["task_id"]) for task in answer.json()["tasks"]]
+        response = await api.http.post("/tasks/batch", json={"tasks": tasks})
+        assert response.status_code == 202, response.text
+        ended = [await api.ended(task["task_id"]) for task in response.json()["tasks"]]
     assert [task["status"] for task in ended] == ["completed"] * 7 + ["failed"] + ["completed"] * (COUNT - 8)
     assert [task["shots"] for task in ended] == [task["shots"] for task in tasks]

@@ -45,9 +45,9 @@ def ketline(*arguments: str, typed: str | None = None) -> Result:
 
 def done(*arguments: str, typed: str | None = None) -> str:
     """What a command that does well prints."""
-    answer = ketline(*arguments, typed=typed)
-    assert answer.exit_code == 0, answer.output
-    return answer.stdout
+    response = ketline(*arguments, typed=typed)
+    assert response.exit_code == 0, response.output
+    return response.stdout
 
 
 def test_a_task_from_submission_to_rerun(directory: Path) -> None:
@@ -180,10 +180,10 @@ def test_many_programs_are_one_batch_with_a_line_each(directory: Path) -> None:
 def test_a_batch_with_an_error_points_at_it_and_runs_the_rest(directory: Path) -> None:
     (directory / "good.qasm").write_text(BELL)
     (directory / "bad.qasm").write_text(WRONG)
-    answer = ketline("run", "good.qasm", "bad.qasm", *WHOLE)
-    assert answer.exit_code == 1
-    assert answer.stdout.startswith("good.qasm: completed: ")
-    assert answer.stderr.splitlines() == [
+    response = ketline("run", "good.qasm", "bad.qasm", *WHOLE)
+    assert response.exit_code == 1
+    assert response.stdout.startswith("good.qasm: completed: ")
+    assert response.stderr.splitlines() == [
         "bad.qasm:4:3: parse_error: gate 'nogate' is not defined: define it before it is called, as in "
         "'gate nogate a { ... }'",
         "    nogate q;",
@@ -208,22 +208,22 @@ def test_programs_in_openqasm_2_are_known_by_their_headers(directory: Path) -> N
     programs = openqasm2_programs()
     for name, text in programs.items():
         (directory / name).write_text(text, encoding="utf-8")
-    answers = json.loads(done("run", ".", "--shots", "100", "--seed", "5", "--json", *WHOLE))
-    found = {Path(one["file"]).name: one for one in answers}
+    responses = json.loads(done("run", ".", "--shots", "100", "--seed", "5", "--json", *WHOLE))
+    found = {Path(one["file"]).name: one for one in responses}
     assert {name: set(one["result"]["counts"]) for name, one in found.items()} == {
         name: outcomes_of(text) for name, text in programs.items()
     }
-    assert {one["program_format"] for one in answers} == {"openqasm2"}
-    task_id = answers[0]["task_id"]
+    assert {one["program_format"] for one in responses} == {"openqasm2"}
+    task_id = responses[0]["task_id"]
     assert done("get", task_id, "--circuit", "flat").startswith("OPENQASM 3.0;")
     assert "┤" in done("get", task_id, "--circuit", "text")
 
 
 def test_mistakes_in_openqasm_2_have_their_place(directory: Path) -> None:
     (directory / "wrong.qasm").write_text("OPENQASM 2.0;\nqreg q[2];\nh q[0]\ncx q[0],q[2];\n", encoding="utf-8")
-    answer = ketline("run", "wrong.qasm", *WHOLE)
-    assert answer.exit_code == 1
-    assert "wrong.qasm:3:7: parse_error: ';' is missing at the end of 'h q[0]'" in answer.stderr
+    response = ketline("run", "wrong.qasm", *WHOLE)
+    assert response.exit_code == 1
+    assert "wrong.qasm:3:7: parse_error: ';' is missing at the end of 'h q[0]'" in response.stderr
     validated = ketline("validate", "wrong.qasm")
     assert validated.exit_code == 1
     assert "index 2 is out of range: 'q' has 2 qubits, q[0] to q[1]" in validated.output
@@ -241,9 +241,9 @@ def test_the_client_says_a_format(url: str) -> None:
 
 def test_validation_points_at_errors(directory: Path) -> None:
     assert "valid: 2 qubits" in done("validate", "-", typed=BELL)
-    answer = ketline("validate", "-", typed=WRONG)
-    assert answer.exit_code == 1
-    assert answer.stderr.splitlines()[-1] == "    ^"
+    response = ketline("validate", "-", typed=WRONG)
+    assert response.exit_code == 1
+    assert response.stderr.splitlines()[-1] == "    ^"
     assert json.loads(ketline("validate", "-", "--json", typed=WRONG).stdout)[0]["valid"] is False
 
 
@@ -273,23 +273,23 @@ def test_the_service_is_described(directory: Path) -> None:
     ],
 )
 def test_wrong_command_lines_say_what_to_do(directory: Path, arguments: list[str], told: str) -> None:
-    answer = ketline(*arguments, typed=BELL)
-    assert answer.exit_code == 2, answer.output
-    assert told in answer.stderr
-    assert "Traceback" not in answer.output
+    response = ketline(*arguments, typed=BELL)
+    assert response.exit_code == 2, response.output
+    assert told in response.stderr
+    assert "Traceback" not in response.output
 
 
 def test_a_service_that_does_not_answer_has_its_own_exit_status(directory: Path) -> None:
-    answer = ketline("stats", "--url", f"http://127.0.0.1:{any_port()}")
-    assert answer.exit_code == 3
-    assert "Cannot reach" in answer.stderr
+    response = ketline("stats", "--url", f"http://127.0.0.1:{any_port()}")
+    assert response.exit_code == 3
+    assert "Cannot reach" in response.stderr
 
 
 def test_the_api_key_is_sent_and_not_printed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KETLINE_API_KEY", "sécret")
-    answer = ketline("stats")
-    assert answer.exit_code == 2
-    assert "cret" not in answer.output
+    response = ketline("stats")
+    assert response.exit_code == 2
+    assert "cret" not in response.output
     monkeypatch.setenv("KETLINE_API_KEY", "secret")
     assert ketline("stats").exit_code == 0
 
@@ -316,7 +316,7 @@ def test_without_the_service_s_libraries_its_commands_say_what_to_install(tmp_pa
     absent = ("structlog", "pydantic_settings", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "alembic", "dotenv")
     program = f"import sys; sys.modules |= dict.fromkeys({absent!r}); from ketline.__main__ import main; main()"
     environment = {name: value for name, value in os.environ.items() if name != "KETLINE_URL"}
-    answer = subprocess.run(
+    response = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
@@ -325,6 +325,6 @@ def test_without_the_service_s_libraries_its_commands_say_what_to_install(tmp_pa
         timeout=COMMAND_SECONDS,
         check=False,
     )
-    assert answer.returncode == 2
-    assert "pip install 'ketline[server]'" in answer.stderr
-    assert answer.stderr.count("\n") == 1
+    assert response.returncode == 2
+    assert "pip install 'ketline[server]'" in response.stderr
+    assert response.stderr.count("\n") == 1

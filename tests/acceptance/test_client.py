@@ -43,8 +43,8 @@ def url_of(embedded: Embedded) -> str:
 
 async def stored(api: Api) -> list[str]:
     """The ids of all tasks that the service has."""
-    answer = await api.http.get("/tasks?limit=200")
-    return [task["task_id"] for task in answer.json()["tasks"]]
+    response = await api.http.get("/tasks?limit=200")
+    return [task["task_id"] for task in response.json()["tasks"]]
 
 
 class LosesAnswers(httpx.BaseTransport):
@@ -56,13 +56,13 @@ class LosesAnswers(httpx.BaseTransport):
         self.lost = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        answer = self._inner.handle_request(request)
+        response = self._inner.handle_request(request)
         if self.lost < self._times and request.method == self._method and request.url.path == self._path:
-            answer.read()
-            answer.close()
+            response.read()
+            response.close()
             self.lost += 1
             raise httpx.ReadError("the connection was cut")
-        return answer
+        return response
 
     def close(self) -> None:
         self._inner.close()
@@ -157,10 +157,10 @@ class SeesRejections(httpx.HTTPTransport):
         self.rejected = Signal()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        answer = super().handle_request(request)
-        if answer.status_code == 429:
+        response = super().handle_request(request)
+        if response.status_code == 429:
             self.rejected.set()
-        return answer
+        return response
 
 
 async def test_full_service_is_waited_for(embedded: Embedded) -> None:

@@ -142,8 +142,8 @@ async def test_disk_without_room(embedded: Embedded) -> None:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
 
         async def rejected() -> str | None:
-            answer = await api.http.post("/tasks", json={"qc": BELL})
-            return str(answer.json()["code"]) if answer.status_code == 503 else None
+            response = await api.http.post("/tasks", json={"qc": BELL})
+            return str(response.json()["code"]) if response.status_code == 503 else None
 
         assert await eventually(rejected, "a rejection") in {"database_full", "database_unavailable"}
         assert (await api.http.get("/readyz")).status_code == 503

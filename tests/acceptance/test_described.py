@@ -91,9 +91,9 @@ def _ended_tasks(url: str) -> list[str]:
         {"qc": "OPENQASM 3.0; nonsense;"},
     ]
     with httpx.Client(base_url=url, timeout=END_SECONDS) as client:
-        answers = [client.post("/tasks", json=body, headers={"Prefer": "wait=60"}) for body in bodies]
-    assert [answer.json()["status"] for answer in answers] == ["completed", "completed", "failed"]
-    return [answer.json()["task_id"] for answer in answers]
+        responses = [client.post("/tasks", json=body, headers={"Prefer": "wait=60"}) for body in bodies]
+    assert [response.json()["status"] for response in responses] == ["completed", "completed", "failed"]
+    return [response.json()["task_id"] for response in responses]
 
 
 def _takes_something(operation: Any) -> bool:

@@ -106,12 +106,12 @@ async def test_concurrent_duplicates_over_two_apis_make_one_task(distributed: Di
     await asyncio.gather(distributed.start_api(), distributed.start_api(second_port))
     headers = {"Idempotency-Key": uuid4().hex}
     async with distributed.api() as one, distributed.api(second_port) as two:
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *((one, two)[n % 2].http.post("/tasks", json={"qc": BELL}, headers=headers) for n in range(10))
         )
-    assert [answer.status_code for answer in answers] == [202] * 10
-    assert sum(answer.headers.get("idempotent-replayed") == "true" for answer in answers) == 9
-    assert len({answer.json()["task_id"] for answer in answers}) == 1
+    assert [response.status_code for response in responses] == [202] * 10
+    assert sum(response.headers.get("idempotent-replayed") == "true" for response in responses) == 9
+    assert len({response.json()["task_id"] for response in responses}) == 1
 
 
 async def test_broker_away_still_accepts_and_runs_later(

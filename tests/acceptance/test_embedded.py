@@ -130,8 +130,8 @@ async def test_cancel_stops_a_running_simulation_within_two_seconds(embedded: Em
         await api.reached(endless, "processing")
         children = process.children()
         asked = time.monotonic()
-        answer = await api.http.post(f"/tasks/{endless}/cancel")
-        assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+        response = await api.http.post(f"/tasks/{endless}/cancel")
+        assert (response.status_code, response.json()["status"]) == (200, "cancelled")
 
         async def killed() -> bool:
             return not alive(children)

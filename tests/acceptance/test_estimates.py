@@ -16,9 +16,9 @@ SUMS = [{"ZI": 1.0}, {"IZ": 0.5, "ZI": -0.5, "II": 2.0}]
 
 
 async def ended(api: Api, **body: Any) -> dict[str, Any]:
-    answer = await api.http.post("/tasks", json={"qc": TILTED, "observables": SUMS} | body)
-    assert answer.status_code == 202, answer.text
-    task: dict[str, Any] = await api.ended(answer.json()["task_id"])
+    response = await api.http.post("/tasks", json={"qc": TILTED, "observables": SUMS} | body)
+    assert response.status_code == 202, response.text
+    task: dict[str, Any] = await api.ended(response.json()["task_id"])
     assert task["status"] == "completed", task
     return task
 

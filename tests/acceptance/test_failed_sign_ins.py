@@ -29,5 +29,5 @@ def test_address_is_the_forwarded_one_of_trusted_proxies_alone(
         running_service(tmp_path, fork_server, KETLINE_AUTH="keys", **(limit | settings)) as url,
         httpx.Client(base_url=url) as http,
     ):
-        answers = [http.get("/tasks", headers={**WRONG, "X-Forwarded-For": forwarded}) for forwarded in FORWARDED]
-    assert [answer.status_code for answer in answers] == expected
+        responses = [http.get("/tasks", headers={**WRONG, "X-Forwarded-For": forwarded}) for forwarded in FORWARDED]
+    assert [response.status_code for response in responses] == expected

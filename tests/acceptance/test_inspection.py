@@ -70,15 +70,15 @@ async def test_circuit_is_shown_in_every_form(embedded: Embedded) -> None:
             form: await api.http.get(f"/tasks/{task_id}/circuit", params={"format": form})
             for form in ("source", "text", "svg", "flat")
         }
-        assert {answer.status_code for answer in shown.values()} == {200}
+        assert {response.status_code for response in shown.values()} == {200}
         assert shown["source"].text == BELL
         assert "┤ H ├" in shown["text"].text
         assert fromstring(shown["svg"].text).tag.endswith("svg")
         again = await api.ended(await api.submit(shown["flat"].text, seed=5))
         assert again["result"] == (await api.ended(await api.submit(BELL, seed=5)))["result"]
         known = {"If-None-Match": shown["svg"].headers["etag"]}
-        answer = await api.http.get(f"/tasks/{task_id}/circuit", params={"format": "svg"}, headers=known)
-        assert (answer.status_code, answer.content) == (304, b"")
+        response = await api.http.get(f"/tasks/{task_id}/circuit", params={"format": "svg"}, headers=known)
+        assert (response.status_code, response.content) == (304, b"")
 
 
 async def test_stop_leaves_no_inspector_behind(embedded: Embedded) -> None:
@@ -114,8 +114,8 @@ async def test_worker_answers_for_itself(distributed: Distributed) -> None:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
 
         async def ready() -> bool:
-            answer = await client.get("/readyz")
-            return bool(answer.json() == {"status": "ready", "missing": [], "stopping": False})
+            response = await client.get("/readyz")
+            return bool(response.json() == {"status": "ready", "missing": [], "stopping": False})
 
         await eventually(ready, "the worker is ready")
         assert (await client.get("/livez")).json() == {"status": "alive"}
@@ -130,8 +130,8 @@ async def test_worker_without_its_broker_is_not_ready(distributed: Distributed) 
     )
     await worker.logged("worker.listening")
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-        answer = await client.get("/readyz")
-        assert (answer.status_code, answer.json()["missing"]) == (503, ["queue"])
+        response = await client.get("/readyz")
+        assert (response.status_code, response.json()["missing"]) == (503, ["queue"])
         assert (await client.get("/livez")).status_code == 200
 
 

@@ -163,9 +163,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) ->
 
 def _submitted(owner: httpx.Client, name: str, body: Mapping[str, object]) -> str:
     headers = {"Idempotency-Key": f"{MARK}-{name}", "X-Correlation-ID": f"{MARK}-{name}"}
-    answer = owner.post("/tasks", json={**LABELS, **body}, headers=headers)
-    assert answer.status_code == 202, answer.text
-    task_id = str(answer.json()["task_id"])
+    response = owner.post("/tasks", json={**LABELS, **body}, headers=headers)
+    assert response.status_code == 202, response.text
+    task_id = str(response.json()["task_id"])
     if name in ENDED:
         task = owner.get(f"/tasks/{task_id}?wait=60&result=false").json()
         assert task["status"] == ("failed" if name == "failed" else "completed"), task
@@ -185,8 +185,8 @@ def test_tasks_of_others_are_as_tasks_that_nobody_has(shared: Shared) -> None:
         unknown = str(uuid4())
         expected = _comparable(sent.about(shared.stranger, unknown), unknown)
         for name, task_id in shared.task_ids.items():
-            answer = sent.about(shared.stranger, task_id)
-            if (found := _comparable(answer, task_id)) != expected or MARK in answer.text.replace(sent.path, ""):
+            response = sent.about(shared.stranger, task_id)
+            if (found := _comparable(response, task_id)) != expected or MARK in response.text.replace(sent.path, ""):
                 told.append((sent, name, found, expected))
     assert told == []
     after = {name: shared.owner.get(f"/tasks/{task_id}").content for name, task_id in shared.task_ids.items()}
@@ -206,29 +206,29 @@ def test_lists_pages_and_figures_are_those_of_the_project(shared: Shared) -> Non
     "path", ["/tasks?tag=MARK", "/tasks?name=MARK%20name", "/tasks?name=MARK*", "/ui/tasks?tag=MARK"]
 )
 def test_names_and_tags_of_others_are_as_those_that_nobody_has(shared: Shared, path: str) -> None:
-    answers = [
+    responses = [
         _comparable(Sent("GET", path.replace("MARK", mark)).about(shared.stranger, ""), mark)
         for mark in (MARK, MARK[::-1])
     ]
-    assert answers[0] == answers[1]
+    assert responses[0] == responses[1]
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/ui/tasks"])
 def test_cursor_of_others_is_a_place_in_the_own_list(shared: Shared, path: str) -> None:
     following = shared.owner.get("/tasks?limit=1").json()["next"]
     cursor = following.partition("cursor=")[2]
-    answer = shared.stranger.get(f"{path}?limit=1&cursor={cursor}")
-    assert shared.marks_in(answer.text.replace(cursor, "")) == []
+    response = shared.stranger.get(f"{path}?limit=1&cursor={cursor}")
+    assert shared.marks_in(response.text.replace(cursor, "")) == []
 
 
 def test_the_same_idempotency_key_is_another_task(shared: Shared) -> None:
     for name in ("held", "completed"):
         headers = {"Idempotency-Key": f"{MARK}-{name}"}
-        answer = shared.stranger.post("/tasks", json={"qc": BELL, "hold": True}, headers=headers)
-        assert answer.status_code == 202, "another body under the key of another project is no conflict"
-        assert "idempotent-replayed" not in answer.headers
-        assert shared.marks_in(answer.text) == []
-        assert shared.stranger.post(f"/tasks/{answer.json()['task_id']}/cancel").status_code == 200
+        response = shared.stranger.post("/tasks", json={"qc": BELL, "hold": True}, headers=headers)
+        assert response.status_code == 202, "another body under the key of another project is no conflict"
+        assert "idempotent-replayed" not in response.headers
+        assert shared.marks_in(response.text) == []
+        assert shared.stranger.post(f"/tasks/{response.json()['task_id']}/cancel").status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{}, {"Last-Event-ID": "0"}], ids=["from now", "from the beginning"])
@@ -270,9 +270,9 @@ def _explore(shared: Shared, operation: Any) -> None:
         for waits in (case.query, case.headers):
             for name in [one for one in waits or () if one.lower() in {"wait", "prefer"}]:
                 del waits[name]
-        answer = case.call(base_url=shared.service.url, headers=dict(shared.stranger.headers))
-        assert answer.status_code < 500
-        assert [mark for mark in shared.marks_in(answer.text.replace(task_id, "")) if mark != MARK] == []
-        assert MARK not in re.sub(rf'"{MARK}"', "", answer.text), answer.text
+        response = case.call(base_url=shared.service.url, headers=dict(shared.stranger.headers))
+        assert response.status_code < 500
+        assert [mark for mark in shared.marks_in(response.text.replace(task_id, "")) if mark != MARK] == []
+        assert MARK not in re.sub(rf'"{MARK}"', "", response.text), response.text
 
     explore()

@@ -15,9 +15,9 @@ from tests.servers import PostgresServer, RabbitServer
 
 
 async def scraped(client: httpx.AsyncClient) -> Series:
-    answer = await client.get("/metrics")
-    assert answer.status_code == 200
-    return parsed(answer.text)
+    response = await client.get("/metrics")
+    assert response.status_code == 200
+    return parsed(response.text)
 
 
 async def test_service_in_one_process_shows_its_tasks_simulators_and_queues(embedded: Embedded) -> None:

@@ -45,9 +45,9 @@ def state(angle: float) -> Any:
 
 
 async def array(api: Api, address: str) -> Any:
-    answer = await api.http.get(address, headers={"Accept": "application/x-npy"})
-    assert answer.status_code == 200, answer.text
-    return np.load(io.BytesIO(answer.content), allow_pickle=False)
+    response = await api.http.get(address, headers={"Accept": "application/x-npy"})
+    assert response.status_code == 200, response.text
+    return np.load(io.BytesIO(response.content), allow_pickle=False)
 
 
 async def gives_outputs(api: Api) -> None:
@@ -75,9 +75,9 @@ async def gives_outputs_at_places(api: Api) -> None:
     averaged = [[1, 0], [0, 4]]  # the qubits are equal, and nothing is left of X
     turned = [[cosine, 1 - cosine**2], [2 * np.sin(angle), 4 * (1 - np.sin(angle) ** 2)]]
     body = {"qc": PLACED, "outputs": OUTPUTS, "inputs": {"turn": angle}}
-    answer = await api.http.post("/tasks/batch", json={"tasks": [body, {**body, "inputs": {"turn": [0.1, angle]}}]})
-    assert answer.status_code == 202, answer.text
-    alone, sweep = [await api.ended(one["task_id"]) for one in answer.json()["tasks"]]
+    response = await api.http.post("/tasks/batch", json={"tasks": [body, {**body, "inputs": {"turn": [0.1, angle]}}]})
+    assert response.status_code == 202, response.text
+    alone, sweep = [await api.ended(one["task_id"]) for one in response.json()["tasks"]]
     for outputs in (alone["result"]["outputs"], sweep["result"]["outputs"][1]):
         assert np.abs(np.array(outputs["expectation_values"]["values"]) - averaged).max() < 1e-10
         assert np.abs(np.array(outputs["before"]["values"]) - turned).max() < 1e-10

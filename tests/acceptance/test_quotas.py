@@ -26,13 +26,13 @@ async def test_a_hundred_submissions_to_two_processes_store_seven(distributed: D
         await distributed.start_api(port)
     async with distributed.client(ports[0]) as one, distributed.client(ports[1]) as other:
         submissions = (api.http.post("/tasks", json={"qc": BELL}) for api in [one, other] * (SUBMISSIONS // 2))
-        answers = await asyncio.gather(*submissions)
+        responses = await asyncio.gather(*submissions)
         stored = (await other.http.get("/tasks")).json()["tasks"]
-    assert Counter(answer.status_code for answer in answers) == {202: ROOM, 429: SUBMISSIONS - ROOM}
-    assert {(answer.url.port, answer.json()["code"]) for answer in answers if answer.status_code == 429} == {
+    assert Counter(response.status_code for response in responses) == {202: ROOM, 429: SUBMISSIONS - ROOM}
+    assert {(response.url.port, response.json()["code"]) for response in responses if response.status_code == 429} == {
         (port, "quota_exhausted") for port in ports
     }
-    accepted = {answer.json()["task_id"] for answer in answers if answer.status_code == 202}
+    accepted = {response.json()["task_id"] for response in responses if response.status_code == 202}
     assert {task["task_id"] for task in stored} == accepted
 
 

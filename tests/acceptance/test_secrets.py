@@ -109,9 +109,9 @@ def _misuse(service: SharedService, searched: Searched, key: str, other: str) ->
             {"Cookie": f"ketline_session={key}"},
         ):
             for method, path in (("GET", "/tasks"), ("POST", "/tasks"), ("GET", "/ui/tasks"), ("GET", "/none")):
-                answer = client.request(method, path, headers=headers)
-                assert answer.status_code in {303, 401, 404, 405}
-                searched.response(answer)
+                response = client.request(method, path, headers=headers)
+                assert response.status_code in {303, 401, 404, 405}
+                searched.response(response)
         searched.response(client.post("/tasks", json={}, headers={"Authorization": f"Bearer {other}"}))
         for path in (f"/tasks?key={key}", f"/{key}", f"/tasks/{key}", f"/ui/{key}", f"/{key}?{other}"):
             client.get(path)  # the response may repeat the address to the one who sent it

@@ -111,12 +111,12 @@ async def test_embedded_service_is_not_ready_without_simulators(embedded: Embedd
             task_id = await api.submit(BELL)
 
             async def unready() -> bool:
-                answer = await api.http.get("/readyz")
-                return answer.status_code == 503 and answer.json()["missing"] == ["simulators"]
+                response = await api.http.get("/readyz")
+                return response.status_code == 503 and response.json()["missing"] == ["simulators"]
 
             await eventually(unready, "a service that is not ready")
-            answer = (await api.http.get("/readyz")).json()
-            assert "Too many open files" in answer["simulator_problem"]
+            response = (await api.http.get("/readyz")).json()
+            assert "Too many open files" in response["simulator_problem"]
             assert (await api.task(task_id))["status"] == "pending"
         assert (await api.ended(task_id))["status"] == "completed"
 

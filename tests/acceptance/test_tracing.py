@@ -126,8 +126,8 @@ async def test_batch_is_one_trace_and_a_sweep_one_attempt(embedded: Embedded, co
     sweep = "OPENQASM 3.0; input float a; qubit q; bit c; U(a, 0, 0) q; c = measure q;"
     batch = [{"qc": BELL}, {"qc": BELL}, {"qc": sweep, "inputs": {"a": [0.1, 0.2, 0.3]}}]
     async with embedded.api() as api:
-        answer = await api.http.post("/tasks/batch", json={"tasks": batch}, headers={"traceparent": TRACEPARENT})
-        ids = [task["task_id"] for task in answer.json()["tasks"]]
+        response = await api.http.post("/tasks/batch", json={"tasks": batch}, headers={"traceparent": TRACEPARENT})
+        ids = [task["task_id"] for task in response.json()["tasks"]]
         for task_id in ids:
             assert (await api.ended(task_id))["status"] == "completed"
     found = [await spans_of(collector, task_id) for task_id in ids]

@@ -37,11 +37,11 @@ async def running(service: Embedded | Distributed) -> AsyncIterator[tuple[Ketlin
 
 async def test_submission_is_answered_with_its_counts(service: Embedded | Distributed) -> None:
     async with running(service) as (_, api):
-        answer = await api.http.post(
+        response = await api.http.post(
             "/tasks", json={"qc": BELL, "shots": 100}, headers={"Prefer": f"wait={LONG_WAIT}"}, timeout=LONG_WAIT + 5
         )
-        assert (answer.status_code, answer.json()["status"]) == (200, "completed")
-        assert sum(answer.json()["result"]["counts"].values()) == 100
+        assert (response.status_code, response.json()["status"]) == (200, "completed")
+        assert sum(response.json()["result"]["counts"].values()) == 100
 
 
 async def test_stream_tells_a_task_from_its_beginning_to_its_end(service: Embedded | Distributed) -> None:
@@ -80,8 +80,8 @@ async def test_stop_answers_those_who_wait(service: Embedded | Distributed) -> N
             while not (await anext(lines)).startswith("data: "):
                 pass
             await asyncio.gather(_read_to_the_end(lines), process.stop())
-        answer = await polling
-        assert (answer.status_code, answer.json()["status"]) == (200, "processing")
+        response = await polling
+        assert (response.status_code, response.json()["status"]) == (200, "processing")
 
 
 async def _read_to_the_end(lines: AsyncIterator[str]) -> None:
@@ -98,5 +98,5 @@ async def test_waiting_clients_that_go_away_leave_the_service_well(embedded: Emb
                 with pytest.raises(httpx.ReadTimeout):
                     await api.http.get(path, timeout=httpx.Timeout(LONG_WAIT, read=0.05))
         assert (await api.http.post(f"/tasks/{task_id}/cancel")).status_code == 200
-        answer = await api.http.get(f"/tasks/{task_id}?wait={LONG_WAIT}")
-        assert answer.json()["status"] == "cancelled"
+        response = await api.http.get(f"/tasks/{task_id}?wait={LONG_WAIT}")
+        assert response.json()["status"] == "cancelled"

@@ -67,16 +67,16 @@ class AcmeAdapter:
     async def submit(self, job: BackendJob, token: ClientToken) -> RemoteId:
         await self.validate(job)
         body = {"program": job.program, "shots": job.shots, "seed": job.seed, "token": token}
-        answer = await self._call("POST", "/jobs", body, may_run_twice=True)
-        return RemoteId(answer.json()["id"])
+        response = await self._call("POST", "/jobs", body, may_run_twice=True)
+        return RemoteId(response.json()["id"])
 
     async def poll(self, remote_id: RemoteId) -> RemoteState:
-        answer = await self._call("GET", f"/jobs/{remote_id}")
-        return RemoteState(status=RemoteStatus(answer.json()["status"]), pause_seconds=0.1)
+        response = await self._call("GET", f"/jobs/{remote_id}")
+        return RemoteState(status=RemoteStatus(response.json()["status"]), pause_seconds=0.1)
 
     async def result(self, remote_id: RemoteId, job: BackendJob) -> Mapping[str, int]:
-        answer = await self._call("GET", f"/jobs/{remote_id}/counts")
-        counts: Mapping[str, int] = answer.json()["counts"]
+        response = await self._call("GET", f"/jobs/{remote_id}/counts")
+        counts: Mapping[str, int] = response.json()["counts"]
         check_counts(counts, job)
         return counts
 
@@ -102,14 +102,14 @@ class AcmeAdapter:
         self, method: str, path: str, body: object = None, *, may_run_twice: bool = False
     ) -> httpx.Response:
         try:
-            answer = await self._http.request(method, path, json=body)
+            response = await self._http.request(method, path, json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise BackendUnavailable("Acme cannot be reached.") from error
         except httpx.HTTPError as error:
             # The request may have arrived.
             kind = BackendOutcomeUnknown if may_run_twice else BackendUnavailable
             raise kind(f"Acme did not answer: {type(error).__name__}.") from error
-        return _checked(answer, may_run_twice=may_run_twice)
+        return _checked(response, may_run_twice=may_run_twice)
 
 
 def _checked(answer: httpx.Response, *, may_run_twice: bool) -> httpx.Response:

@@ -139,8 +139,8 @@ class FakeRemote:
             return dict(database.execute("SELECT id, status FROM jobs").fetchall())
 
     def _get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.url + path, timeout=5) as answer:
-            content: bytes = answer.read()
+        with urllib.request.urlopen(self.url + path, timeout=5) as response:
+            content: bytes = response.read()
             return content
 
 

@@ -166,7 +166,7 @@ async def test_page_with_30_days_of_minutes_is_quick(recorded: Api, name: str) -
     seconds = []
     for _ in range(9):
         began = time.perf_counter()
-        answer = await recorded.http.get("/ui/system", params={"range": name})
+        response = await recorded.http.get("/ui/system", params={"range": name})
         seconds.append(time.perf_counter() - began)
-        assert answer.status_code == 200
+        assert response.status_code == 200
     assert sorted(seconds)[len(seconds) // 2] < MAX_SECONDS, seconds

@@ -340,8 +340,8 @@ async def test_task_is_deleted_once(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
     task_id = await ended(repository, database)
-    answers = await asyncio.gather(*(catalogue.delete(task_id, TESTER) for _ in range(5)), return_exceptions=True)
-    assert sorted(map(type, answers), key=str) == sorted([type(None)] + [TaskNotFound] * 4, key=str)
+    responses = await asyncio.gather(*(catalogue.delete(task_id, TESTER) for _ in range(5)), return_exceptions=True)
+    assert sorted(map(type, responses), key=str) == sorted([type(None)] + [TaskNotFound] * 4, key=str)
 
 
 async def test_old_tasks_are_deleted_in_batches(

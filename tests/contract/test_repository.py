@@ -995,6 +995,6 @@ async def test_of_concurrent_batches_under_one_key_one_makes_the_tasks(repositor
         [submission(key=IdempotencyKey(key=f"b {number}", fingerprint="whole")) for number in range(20)]
         for _ in range(5)
     ]
-    answers = await asyncio.gather(*map(repository.add_all, batches))
-    assert len({tuple(one.task_id for one in answer) for answer in answers}) == 1
-    assert sum(not one.repeated for answer in answers for one in answer) == 20
+    responses = await asyncio.gather(*map(repository.add_all, batches))
+    assert len({tuple(one.task_id for one in response) for response in responses}) == 1
+    assert sum(not one.repeated for response in responses for one in response) == 20

@@ -60,9 +60,9 @@ class FailingExecutor(Executor):
         reach(self._control, "child.received")
         while self._control.holding:
             time.sleep(POLL_SECONDS)
-        answer = super().respond(request, admit)
+        response = super().respond(request, admit)
         reach(self._control, "child.answering")
-        return answer
+        return response
 
 
 class FailingConnection(Connection):

@@ -159,9 +159,9 @@ class CuttingProxy:
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", self._server_port)
-        answers = Answers()
+        responses = Answers()
         await _until_first_ends(
-            self._forward_requests(reader, upstream, answers), answers.forward(upstream_reader, writer)
+            self._forward_requests(reader, upstream, responses), responses.forward(upstream_reader, writer)
         )
         for end in (writer, upstream):
             end.transport.abort()

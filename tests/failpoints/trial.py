@@ -78,8 +78,8 @@ class Trial:
         async def attempt(timeout: float) -> httpx.Response:
             return await self.service.http.post("/tasks", json=body, headers=headers, timeout=timeout)
 
-        answer = await self.answered(attempt, 202)
-        self._acknowledge(promise, str(answer.json()["task_id"]), answer.status_code)
+        response = await self.answered(attempt, 202)
+        self._acknowledge(promise, str(response.json()["task_id"]), response.status_code)
 
     async def submit_batch(self, known: KnownTask) -> Promise:
         """Submit a batch of one under a new key until there is an answer; its task must be completed."""
@@ -91,8 +91,8 @@ class Trial:
         async def attempt(timeout: float) -> httpx.Response:
             return await self.service.http.post("/tasks/batch", json=body, headers=headers, timeout=timeout)
 
-        answer = await self.answered(attempt, 202)
-        self._acknowledge(promise, str(answer.json()["tasks"][0]["task_id"]), answer.status_code)
+        response = await self.answered(attempt, 202)
+        self._acknowledge(promise, str(response.json()["tasks"][0]["task_id"]), response.status_code)
         return promise
 
     def _acknowledge(self, promise: Promise, task_id: str, status: int) -> None:
@@ -136,10 +136,10 @@ class Trial:
 
         async def known() -> bool:
             try:
-                answer = await self.service.http.patch(f"/tasks/{uuid4()}", json={"priority": 100})
+                response = await self.service.http.patch(f"/tasks/{uuid4()}", json={"priority": 100})
             except httpx.HTTPError:
                 return False
-            return answer.status_code == expected
+            return response.status_code == expected
 
         await self.until(known, f"quotas {quotas}")
 
@@ -150,25 +150,25 @@ class Trial:
         async def look() -> httpx.Response | None:
             nonlocal timeout
             try:
-                answer = await attempt(timeout)
+                response = await attempt(timeout)
             except httpx.TimeoutException:
                 timeout *= 2
                 return None
             except httpx.HTTPError:
                 return None
-            assert answer.status_code in statuses or answer.status_code >= 500, answer.text
-            return answer if answer.status_code in statuses else None
+            assert response.status_code in statuses or response.status_code >= 500, response.text
+            return response if response.status_code in statuses else None
 
         return await self.until(look, f"an answer of {statuses}")
 
     async def view(self, promise: Promise) -> dict[str, Any] | None:
         """The task as the API tells it; None while it cannot."""
         try:
-            answer = await self.service.http.get(f"/tasks/{promise.task_id}")
+            response = await self.service.http.get(f"/tasks/{promise.task_id}")
         except httpx.HTTPError:
             return None
-        task: dict[str, Any] = answer.json()
-        return task if answer.status_code == 200 else None
+        task: dict[str, Any] = response.json()
+        return task if response.status_code == 200 else None
 
     async def worker_of(self, promise: Promise) -> int:
         """The process that works on the task, once one does."""
@@ -186,11 +186,11 @@ class Trial:
 
         async def look() -> bool:
             try:
-                answer = await self.service.http.get("/backends")
+                response = await self.service.http.get("/backends")
             except httpx.HTTPError:
                 return False
-            return answer.status_code == 200 and any(
-                one["name"] == backend and one["online"] for one in answer.json()["external"]
+            return response.status_code == 200 and any(
+                one["name"] == backend and one["online"] for one in response.json()["external"]
             )
 
         await self.until(look, f"the backend {backend}")

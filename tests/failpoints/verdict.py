@@ -33,10 +33,10 @@ async def require_usage(service: Service, tasks: Sequence[StoredTask]) -> None:
 
     async def total() -> Mapping[str, Any] | None:
         try:
-            answer = await service.http.get("/usage")
+            response = await service.http.get("/usage")
         except httpx.HTTPError:
             return None
-        found: Mapping[str, Any] = answer.json() if answer.status_code == 200 else {}
+        found: Mapping[str, Any] = response.json() if response.status_code == 200 else {}
         return found.get("total")
 
     reported = await eventually(total, "the usage")

@@ -39,8 +39,8 @@ class Names:
 
     async def __call__(self, host: str, port: int) -> Sequence[Address]:
         self.looked_up.append(host)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        return [ip_address(one) for one in answer]
+        response = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return [ip_address(one) for one in response]
 
 
 def sender(rule: CallbackRule = LOOPBACK, resolve: Any = None, **own: Any) -> HttpCallbackSender:

@@ -53,11 +53,11 @@ class _PausingConnection:
         self._pause: Callable[[], Awaitable[None]] | None = pause
 
     def execute(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> CursorResult[Any]:
-        answer = self._connection.execute(statement, parameters)
+        response = self._connection.execute(statement, parameters)
         pause, self._pause = self._pause, None
         if pause is not None:
             await_only(pause())
-        return answer
+        return response
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)

@@ -57,9 +57,9 @@ async def test_hostile_text_in_any_parameter_is_rejected_at_once(app: FastAPI, t
         for method, path, name in found:
             address = f"{path.replace('{task_id}', str(UUID(int=1)))}?{name}={text}"
             async with asyncio.timeout(SECONDS):
-                answer = await client.request(method, address)
-            assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), (method, address)
-            assert answer.json()["errors"][0]["parameter"] == name
+                response = await client.request(method, address)
+            assert (response.status_code, response.json()["code"]) == (422, "invalid_request"), (method, address)
+            assert response.json()["errors"][0]["parameter"] == name
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
@@ -81,8 +81,8 @@ async def test_hostile_text_in_any_path_is_no_defect(app: FastAPI, text: str) ->
         for path in sorted(paths):
             for method in ("GET", "POST", "DELETE", "PATCH"):
                 async with asyncio.timeout(SECONDS):
-                    answer = await client.request(method, path)
-                assert answer.status_code in {404, 405, 415, 422}, (method, path, answer.status_code, answer.text)
+                    response = await client.request(method, path)
+                assert response.status_code in {404, 405, 415, 422}, (method, path, response.status_code, response.text)
 
 
 @pytest.mark.parametrize("value", [b"a\x00b", b"\xed\xa0\x80", b"\xff"])
@@ -97,8 +97,8 @@ async def test_hostile_header_of_a_submission_is_rejected_or_not_stored(
     headers.append((name.encode(), value))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        answer = await client.post("/tasks", content=b'{"qc": "x"}', headers=headers)
-        assert answer.status_code == outcome, answer.text
+        response = await client.post("/tasks", content=b'{"qc": "x"}', headers=headers)
+        assert response.status_code == outcome, response.text
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())

@@ -88,8 +88,8 @@ async def test_a_connection_cut_after_any_answer_is_an_absent_database(postgres_
     url = make_url(postgres_url)
     assert url.port is not None
     absent = 0
-    for answers in range(MAX_ANSWERS):
-        async with cutting_proxy(url.port, answers) as port:
+    for responses in range(MAX_ANSWERS):
+        async with cutting_proxy(url.port, responses) as port:
             through_proxy = url.set(port=port).render_as_string(hide_password=False)
             async with open_database(through_proxy) as database:
                 try:

@@ -33,18 +33,18 @@ def write(client: httpx.Client) -> Iterator[str]:
         if isinstance(call, str):
             yield f"{call}\n"
         else:
-            answer = _ask(client, call, values)
+            response = _ask(client, call, values)
             if call.text:
-                yield from _shown(call, answer, values)
+                yield from _shown(call, response, values)
 
 
 def _ask(client: httpx.Client, call: Call, values: dict[str, str]) -> httpx.Response:
     headers = {name: _with(value, values) for name, value in call.headers.items()}
     path = _with(call.path, values)
-    answer = client.request(call.method, path, json=_filled(call.body, values), headers=headers)
-    assert answer.status_code == call.status, f"{call.method} {path}: {answer.status_code} {answer.text[:500]}"
-    values |= {name: find(answer.json()) for name, find in call.keep.items()}
-    return answer
+    response = client.request(call.method, path, json=_filled(call.body, values), headers=headers)
+    assert response.status_code == call.status, f"{call.method} {path}: {response.status_code} {response.text[:500]}"
+    values |= {name: find(response.json()) for name, find in call.keep.items()}
+    return response
 
 
 def _filled(body: object, values: Values) -> object:

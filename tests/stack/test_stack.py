@@ -46,10 +46,10 @@ _SIGMAS = 6
 def test_request_without_a_key_is_served_only_where_the_stack_checks_none(
     anyone: httpx.Client, method: str, path: str
 ) -> None:
-    answer = anyone.request(method, path, json={"qc": _OPENQASM_2} if method == "POST" else None)
-    assert answer.is_success is not _CHECKS_KEYS, answer.text
+    response = anyone.request(method, path, json={"qc": _OPENQASM_2} if method == "POST" else None)
+    assert response.is_success is not _CHECKS_KEYS, response.text
     if _CHECKS_KEYS:
-        assert (answer.status_code, answer.json()["code"]) == (401, "credentials_missing")
+        assert (response.status_code, response.json()["code"]) == (401, "credentials_missing")
 
 
 def test_key_has_the_rights_of_its_project_and_role(client: httpx.Client) -> None:
@@ -81,24 +81,24 @@ def test_wrong_program_fails_with_its_place(client: httpx.Client) -> None:
 def test_correlation_id_goes_end_to_end(client: httpx.Client) -> None:
     name = f"stack-test-{time.time_ns()}"
     program = (_EXAMPLES / "bell.qasm").read_text()
-    answer = client.post("/tasks", json={"qc": program, "shots": 16}, headers={"X-Correlation-ID": name})
-    assert answer.status_code == 202
-    assert answer.headers["X-Correlation-ID"] == answer.json()["correlation_id"] == name
-    assert _finished(client, answer.headers["Location"])["correlation_id"] == name
+    response = client.post("/tasks", json={"qc": program, "shots": 16}, headers={"X-Correlation-ID": name})
+    assert response.status_code == 202
+    assert response.headers["X-Correlation-ID"] == response.json()["correlation_id"] == name
+    assert _finished(client, response.headers["Location"])["correlation_id"] == name
 
 
 def test_unknown_task_is_a_problem_document(client: httpx.Client) -> None:
-    answer = client.get("/tasks/00000000-0000-4000-8000-000000000000")
-    assert answer.status_code == 404
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert "not found" in answer.json()["detail"]
+    response = client.get("/tasks/00000000-0000-4000-8000-000000000000")
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert "not found" in response.json()["detail"]
 
 
 def _polled(client: httpx.Client, body: dict[str, object]) -> dict[str, Any]:
     """A task as a client of an older service submits and reads it, once it is no longer pending."""
-    answer = client.post("/tasks", json=body)
-    assert answer.status_code == 202, answer.text
-    address, deadline = answer.headers["Location"], time.monotonic() + _PATIENCE_SECONDS
+    response = client.post("/tasks", json=body)
+    assert response.status_code == 202, response.text
+    address, deadline = response.headers["Location"], time.monotonic() + _PATIENCE_SECONDS
     while True:
         task: dict[str, Any] = client.get(address, params={"shape": "plain"}).json()
         if task["status"] != "pending":
@@ -156,14 +156,14 @@ def test_every_external_backend_gives_the_counts_of_a_pair(client: httpx.Client)
 
 
 def test_client_of_an_older_service_finds_no_task(client: httpx.Client) -> None:
-    answer = client.get("/tasks/12345", params={"shape": "plain"})
-    assert (answer.status_code, answer.json()) == (404, {"status": "error", "message": "Task not found."})
+    response = client.get("/tasks/12345", params={"shape": "plain"})
+    assert (response.status_code, response.json()) == (404, {"status": "error", "message": "Task not found."})
 
 
 def test_health_reports_every_part(client: httpx.Client) -> None:
-    answer = client.get("/health")
-    assert answer.status_code == 200
-    health = answer.json()
+    response = client.get("/health")
+    assert response.status_code == 200
+    health = response.json()
     assert health.pop("timestamp")
     assert health == {"status": "healthy", "database_status": "connected", "queue_status": "connected"}
     assert client.get("/livez").status_code == 200
@@ -172,9 +172,9 @@ def test_health_reports_every_part(client: httpx.Client) -> None:
 
 def _submit(client: httpx.Client, program: str) -> str:
     """The path of the new task."""
-    answer = client.post("/tasks", json={"qc": program, "shots": _SHOTS})
-    assert answer.status_code == 202, answer.text
-    return answer.headers["Location"]
+    response = client.post("/tasks", json={"qc": program, "shots": _SHOTS})
+    assert response.status_code == 202, response.text
+    return response.headers["Location"]
 
 
 def _finished(client: httpx.Client, path: str) -> dict[str, Any]:

@@ -31,14 +31,14 @@ class TaskMachine(WorkingMachine):
 
     @rule(limit=st.integers(1, 4), twice=TWICE)
     def take_due(self, limit: int, twice: bool) -> None:
-        for answer in self.world.call(self.repository.take_due(limit), twice=twice):
-            self._taken(answer, self.model.due(), limit)
+        for response in self.world.call(self.repository.take_due(limit), twice=twice):
+            self._taken(response, self.model.due(), limit)
 
     @rule(limit=st.integers(1, 4), by=st.sampled_from([0.0, 3600.0]), queue=QUEUES, twice=TWICE)
     def take_overdue(self, limit: int, by: float, queue: TaskQueue, twice: bool) -> None:
         taking = self.repository.take_overdue(limit, by=timedelta(seconds=by), queue=queue)
-        for answer in self.world.call(taking, twice=twice):
-            self._taken(answer, self.model.overdue(by, queue), limit)
+        for response in self.world.call(taking, twice=twice):
+            self._taken(response, self.model.overdue(by, queue), limit)
 
     def _taken(self, answer: Any, due: Sequence[ModelTask], limit: int) -> None:
         taken = _some_of(due, answer, limit)
@@ -52,9 +52,9 @@ class TaskMachine(WorkingMachine):
 
     @rule(limit=st.integers(1, 4), twice=TWICE)
     def reap(self, limit: int, twice: bool) -> None:
-        for answer in self.world.call(self.repository.reap(limit), twice=twice):
-            assert not isinstance(answer, Rejection)
-            for task, reaped in zip(_some_of(self.model.expired(), answer, limit), answer, strict=True):
+        for response in self.world.call(self.repository.reap(limit), twice=twice):
+            assert not isinstance(response, Rejection)
+            for task, reaped in zip(_some_of(self.model.expired(), response, limit), response, strict=True):
                 assert (reaped.attempt, reaped.worker_id) == (task.attempt, task.worker)
                 assert reaped.status == task.reap(self.model.now)
 
@@ -63,9 +63,9 @@ class TaskMachine(WorkingMachine):
         """Of all the time before."""
         at = self.world.look().at
         expiry = Expiry(as_of=at, outage=Outage(since=at - timedelta(days=365), until=at))
-        for answer in self.world.call(self.repository.reap(limit, expiry), twice=twice):
-            assert not isinstance(answer, Rejection)
-            for task, reaped in zip(_some_of(self.model.expired(), answer, limit), answer, strict=True):
+        for response in self.world.call(self.repository.reap(limit, expiry), twice=twice):
+            assert not isinstance(response, Rejection)
+            for task, reaped in zip(_some_of(self.model.expired(), response, limit), response, strict=True):
                 assert (reaped.attempt, reaped.worker_id) == (task.attempt, task.worker)
                 assert reaped.status == task.excuse(self.model.now)
                 assert reaped.cause == task.lines[-1].cause

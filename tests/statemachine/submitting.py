@@ -109,41 +109,43 @@ class SubmittingMachine(ModelledMachine):
         self._add(data.draw(st.sampled_from(known)), twice)
 
     def _add(self, new: Submission, twice: bool) -> None:
-        answers: Sequence[object] = self.world.call(self.repository_of(new.task_id).add(new), twice=twice)
-        for answer in answers:
-            if answer is None:
+        responses: Sequence[object] = self.world.call(self.repository_of(new.task_id).add(new), twice=twice)
+        for response in responses:
+            if response is None:
                 continue  # not known to be new: the transaction after it has the answer
             try:
                 expected = self.model.add(new, self.projects[new.task_id])
             except KeyReused:
-                assert isinstance(answer, IdempotencyKeyReused)
+                assert isinstance(response, IdempotencyKeyReused)
                 continue
-            assert isinstance(answer, Accepted)
-            assert (answer.task_id, answer.repeated) == expected
-            original = next(one for one in self.submissions if one.task_id == answer.task_id)
-            assert answer.correlation_id == original.correlation_id
+            assert isinstance(response, Accepted)
+            assert (response.task_id, response.repeated) == expected
+            original = next(one for one in self.submissions if one.task_id == response.task_id)
+            assert response.correlation_id == original.correlation_id
 
     @rule(task_id=tasks, twice=TWICE)
     def cancel(self, task_id: TaskId, twice: bool) -> None:
-        for run, answer in enumerate(self.world.call(self.repository_of(task_id).cancel(task_id, TESTER), twice=twice)):
+        for run, response in enumerate(
+            self.world.call(self.repository_of(task_id).cancel(task_id, TESTER), twice=twice)
+        ):
             task = self.model.tasks[task_id]
             if task.ended and not (run > 0 and task.status == "cancelled"):
-                assert (answer.status if isinstance(answer, TaskEnded) else answer) == task.status
+                assert (response.status if isinstance(response, TaskEnded) else response) == task.status
             else:
-                assert answer is None
+                assert response is None
                 if not task.ended:
                     task.cancel(self.model.now)
 
     @rule(task_id=tasks, twice=TWICE)
     def enqueue(self, task_id: TaskId, twice: bool) -> None:
-        for answer in self.world.call(self.repository_of(task_id).enqueue(task_id), twice=twice):
+        for response in self.world.call(self.repository_of(task_id).enqueue(task_id), twice=twice):
             task = self.model.tasks[task_id]
             if not task.hold:
-                assert isinstance(answer, TaskNotHeld)
+                assert isinstance(response, TaskNotHeld)
             elif task.held and task.ended:
-                assert isinstance(answer, TaskEnded)
+                assert isinstance(response, TaskEnded)
             else:
-                assert answer is None
+                assert response is None
                 if task.held:
                     task.enqueue(self.model.now)
 
@@ -152,27 +154,29 @@ class SubmittingMachine(ModelledMachine):
         moment = None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead)
         change = TaskChange(fields=frozenset({Changeable.SCHEDULED_FOR}), scheduled_for=moment)
         task = self.model.tasks[task_id]
-        for run, answer in enumerate(self.world.call(self.catalogue_of(task_id).change(task_id, change), twice=twice)):
+        for run, response in enumerate(
+            self.world.call(self.catalogue_of(task_id).change(task_id, change), twice=twice)
+        ):
             if task.status == "pending":
-                assert answer is None
+                assert response is None
                 task.reschedule(self.model.now, ahead)
             else:
                 # What a repeat finds as it was to be, its first run may have made so.
                 own = run > 0 and moment is None and not task.scheduled
                 expected = None if own else task.status
-                assert (answer.status if isinstance(answer, TaskNotPending) else answer) == expected
+                assert (response.status if isinstance(response, TaskNotPending) else response) == expected
 
     @rule(task_id=tasks, priority=PRIORITIES)
     def change_priority(self, task_id: TaskId, priority: int) -> None:
         change = TaskChange(fields=frozenset({Changeable.PRIORITY}), priority=priority)
         task = self.model.tasks[task_id]
-        [answer] = self.world.call(self.catalogue_of(task_id).change(task_id, change))
+        [response] = self.world.call(self.catalogue_of(task_id).change(task_id, change))
         if task.status == "pending":
-            assert answer is None
+            assert response is None
             task.priority = priority
             task.overtakes |= priority > 0
         else:
-            assert isinstance(answer, TaskNotPending)
+            assert isinstance(response, TaskNotPending)
 
     @precondition(lambda self: self.model.keys)
     @rule(limit=st.integers(1, 3))

@@ -77,17 +77,17 @@ class WorkingMachine(SubmittingMachine):
 
     @rule(target=leases, task_id=SubmittingMachine.tasks, worker=WORKERS, twice=TWICE)
     def claim_short(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
-        answers = self.world.call(self.repository.claim_short(task_id, worker, LEASE), twice=twice)
-        lease = self._claimed(answers, self.model.claimable_short(), worker)
+        responses = self.world.call(self.repository.claim_short(task_id, worker, LEASE), twice=twice)
+        lease = self._claimed(responses, self.model.claimable_short(), worker)
         if isinstance(lease, Lease) and self._lost_message(task_id, lease, SIMULATIONS):
             self.model.tasks[task_id].overtakes = True
         return lease
 
     def _claim(self, task_id: TaskId, worker: WorkerId, queue: TaskQueue, twice: bool) -> Any:
-        answers = self.world.call(self.repository.claim(task_id, worker, LEASE, queue), twice=twice)
+        responses = self.world.call(self.repository.claim(task_id, worker, LEASE, queue), twice=twice)
         shared, expected = self.model.is_shared(queue), self.model.claimable_by(task_id, queue)
         self.model.let_overtake(queue)
-        lease = self._claimed(answers, expected, worker)
+        lease = self._claimed(responses, expected, worker)
         if isinstance(lease, Lease) and lease.task_id != task_id:
             self.model.shared.add(queue)
             if shared:
@@ -115,7 +115,7 @@ class WorkingMachine(SubmittingMachine):
         self.model.forget_claims()
 
     def _claimed(self, answers: Sequence[object], expected: set[UUID | None], worker: WorkerId) -> Any:
-        claims = [answer for answer in answers if isinstance(answer, Claim)]
+        claims = [response for response in answers if isinstance(response, Claim)]
         assert all(claim == answers[-1] for claim in claims), "a repeat finds its own claim"
         if not claims:
             assert None in expected
@@ -217,10 +217,10 @@ class WorkingMachine(SubmittingMachine):
 
     @rule(lease=leases, twice=TWICE)
     def recall(self, lease: Lease, twice: bool) -> None:
-        for answer in self.world.call(self.repository.recall(lease), twice=twice):
+        for response in self.world.call(self.repository.recall(lease), twice=twice):
             task = self.model.tasks[lease.task_id]
             waits = task.waits(self.model.now) and task.of(lease)
-            assert answer is waits
+            assert response is waits
             if waits:
                 task.recall(self.model.now)
 
@@ -247,6 +247,6 @@ class WorkingMachine(SubmittingMachine):
         own: Callable[[ModelTask], object],
     ) -> None:
         """A write under the fence: it has its effect, or none and then the answer `own` has for a repeat of it."""
-        for answer in self.world.call(call, twice=twice):
+        for response in self.world.call(call, twice=twice):
             task = self.model.tasks[lease.task_id]
-            assert answer == (effect(task) if task.held_by(lease) else own(task))
+            assert response == (effect(task) if task.held_by(lease) else own(task))

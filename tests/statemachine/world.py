@@ -74,9 +74,9 @@ class RepeatingDatabase(Database):
         repeating, self.repeating = self.repeating, False
         if repeating:
             self.earlier.append(await run(work, request))
-        answer = await run(work, request)
+        response = await run(work, request)
         self.repeating = repeating  # for the transaction that a submission which is not new has afterwards
-        return answer
+        return response
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def main(url: str, bell: str, rotation: str) -> None:
         values = tasks.submit_task(request, prefer="wait=60")
         assert isinstance(values, TaskView)
         again = [tasks.submit_task(SubmitRequest(qc=bell), idempotency_key="again") for _ in range(2)]
-        assert all(isinstance(answer, TaskAccepted) for answer in again)
+        assert all(isinstance(response, TaskAccepted) for response in again)
         problem = _rejected(tasks, bell)
     report = {
         "status": waited.status,
@@ -30,7 +30,7 @@ def main(url: str, bell: str, rotation: str) -> None:
         "counts": counts.actual_instance,
         "ended": [ended.status, ended.result.counts.actual_instance],
         "values": values.result.expectation_values.actual_instance,
-        "again": [str(answer.task_id) for answer in again],
+        "again": [str(response.task_id) for response in again],
         "problem": [problem.status, problem.code, problem.errors[0].pointer],
     }
     print(json.dumps(report))

@@ -38,7 +38,7 @@ def main(url: str, bell: str, rotation: str) -> None:
             submit_task.sync_detailed(client=client, body=SubmitRequest(qc=bell), idempotency_key="again")
             for _ in range(2)
         ]
-        assert all(isinstance(answer.parsed, TaskAccepted) for answer in again)
+        assert all(isinstance(response.parsed, TaskAccepted) for response in again)
         problem = submit_task.sync(client=client, body=SubmitRequest(qc=bell, circuit=bell + " "))
         assert isinstance(problem, Problem)
     report = {
@@ -47,7 +47,7 @@ def main(url: str, bell: str, rotation: str) -> None:
         "counts": counts.to_dict(),
         "ended": [ended.status, ended.result.counts.to_dict()],
         "values": values.result.expectation_values,
-        "again": [str(answer.parsed.task_id) for answer in again],
+        "again": [str(response.parsed.task_id) for response in again],
         "problem": [problem.status, problem.code, problem.errors[0].pointer],
     }
     print(json.dumps(report))

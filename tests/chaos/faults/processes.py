@@ -112,11 +112,11 @@ async def cancel_task(context: FaultContext) -> str | None:
     task_id, port = context.rng.choice(unfinished), context.rng.choice(context.deployment.ports)
     context.ledger.cancel(Cancellation(task_id=task_id, status=None))
     try:
-        answer = await context.http.post(f"http://127.0.0.1:{port}/tasks/{task_id}/cancel")
+        response = await context.http.post(f"http://127.0.0.1:{port}/tasks/{task_id}/cancel")
     except httpx.HTTPError as error:
         return f"{task_id}: {type(error).__name__}"
-    context.ledger.cancel(Cancellation(task_id=task_id, status=answer.status_code))
-    return f"{task_id}: {answer.status_code}"
+    context.ledger.cancel(Cancellation(task_id=task_id, status=response.status_code))
+    return f"{task_id}: {response.status_code}"
 
 
 COMMON_FAULTS: Mapping[str, Fault] = {

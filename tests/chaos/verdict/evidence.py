@@ -90,12 +90,12 @@ async def api_agrees(
     async def read(task: StoredTask) -> Violation | None:
         async with places:
             port = deployment.ports[number_of(task.correlation_id) % len(deployment.ports)]
-            answer = await http.get(f"http://127.0.0.1:{port}/tasks/{task.task_id}")
-        view = answer.json()
+            response = await http.get(f"http://127.0.0.1:{port}/tasks/{task.task_id}")
+        view = response.json()
         counts = (view.get("result") or {}).get("counts")
-        if answer.status_code == 200 and (view["status"], counts) == (task.status, task.counts):
+        if response.status_code == 200 and (view["status"], counts) == (task.status, task.counts):
             return None
-        detail = f"{answer.status_code}: {view.get('status')} instead of {task.status}"
+        detail = f"{response.status_code}: {view.get('status')} instead of {task.status}"
         return Violation(invariant="the API tells what is stored", subject=task.task_id, detail=detail)
 
     return [violation for violation in await asyncio.gather(*map(read, tasks)) if violation]

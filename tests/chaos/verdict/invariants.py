@@ -126,11 +126,11 @@ def no_worker_is_lost(task: StoredTask) -> Iterator[Violation]:
 
 def one_task_per_key(acknowledged: Iterable[Acknowledgement], tasks: Iterable[StoredTask]) -> Iterator[Violation]:
     """The same key is always answered with the same id, and is stored as one task however often it was sent."""
-    answers: dict[str, set[str]] = defaultdict(set)
+    responses: dict[str, set[str]] = defaultdict(set)
     for promise in acknowledged:
-        answers[promise.key].add(promise.task_id)
+        responses[promise.key].add(promise.task_id)
     stored = Counter(task.correlation_id for task in tasks)
-    for key, ids in answers.items():
+    for key, ids in responses.items():
         if len(ids) > 1 or stored[key] > 1:
             detail = f"answered with {len(ids)} ids, {stored[key]} rows"
             yield Violation(invariant="same key, same task", subject=key, detail=detail)

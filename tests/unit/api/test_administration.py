@@ -20,10 +20,10 @@ CREATED = {"role": "submitter", "owner": "ada", "name": "laptop", "lifetime_s": 
 
 
 async def _create(client: httpx.AsyncClient, **changes: object) -> dict[str, str]:
-    answer = await client.post("/keys", json={**CREATED, **changes})
-    assert answer.status_code == 201, answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    created: dict[str, str] = answer.json()
+    response = await client.post("/keys", json={**CREATED, **changes})
+    assert response.status_code == 201, response.text
+    assert response.headers["cache-control"] == "no-store"
+    created: dict[str, str] = response.json()
     return created
 
 
@@ -45,9 +45,9 @@ async def test_revoked_key_stays_in_the_list_with_its_end(client: httpx.AsyncCli
 
 async def test_rotation_keeps_the_rights_and_ends_the_old_key(client: httpx.AsyncClient) -> None:
     old = await _create(client, lifetime_s=None)
-    answer = await client.post(f"/keys/{old['key_id']}/rotate", json={"overlap_s": 60})
-    assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
-    new = answer.json()
+    response = await client.post(f"/keys/{old['key_id']}/rotate", json={"overlap_s": 60})
+    assert (response.status_code, response.headers["cache-control"]) == (201, "no-store")
+    new = response.json()
     assert new["key"] != old["key"]
     assert {name: new[name] for name in ("project", "role", "owner", "name")} == {
         name: old[name] for name in ("project", "role", "owner", "name")
@@ -89,8 +89,8 @@ async def test_projects_are_created_and_listed(client: httpx.AsyncClient) -> Non
 async def test_mistakes_are_problems(
     client: httpx.AsyncClient, method: str, path: str, body: object, status: int, code: str
 ) -> None:
-    answer = await client.request(method, path, json=body)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    response = await client.request(method, path, json=body)
+    assert (response.status_code, response.json()["code"]) == (status, code)
 
 
 async def test_audit_is_paged_by_cursor(client: httpx.AsyncClient, audit_log: FakeAuditLog) -> None:
@@ -180,8 +180,8 @@ async def test_task_shows_its_owner_and_its_project(client: httpx.AsyncClient, r
 
 
 async def test_everyone_administers_the_default_project_without_authentication(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/whoami")
-    assert (answer.json(), answer.headers["cache-control"]) == (
+    response = await client.get("/whoami")
+    assert (response.json(), response.headers["cache-control"]) == (
         {"project": "default", "role": "administrator"},
         "no-store",
     )
@@ -212,10 +212,13 @@ async def test_weight_of_a_project_is_changed_by_itself(client: httpx.AsyncClien
     "quotas", [{"colour": 1}, {"waiting": -1}, {"waiting": 1.5}, {"priority": 101}, {"timeout_s": 0}, {"active": "7"}]
 )
 async def test_impossible_quota_is_rejected(client: httpx.AsyncClient, quotas: dict[str, object]) -> None:
-    answer = await client.patch("/projects/default", json={"quotas": quotas})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await client.patch("/projects/default", json={"quotas": quotas})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 async def test_project_that_nobody_created_has_no_quotas(client: httpx.AsyncClient) -> None:
-    for answer in (await client.get("/projects/x"), await client.patch("/projects/x", json={"quotas": {"waiting": 1}})):
-        assert (answer.status_code, answer.json()["code"]) == (404, "project_unknown")
+    for response in (
+        await client.get("/projects/x"),
+        await client.patch("/projects/x", json={"quotas": {"waiting": 1}}),
+    ):
+        assert (response.status_code, response.json()["code"]) == (404, "project_unknown")

@@ -9,10 +9,10 @@ from tests.unit.api.conftest import MAX_PROGRAM_BYTES
 
 async def test_all_are_stored_in_order(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     body = {"tasks": [{"qc": BELL, "shots": 5, "seed": 1}, {"circuit": "second", "name": "n", "tags": ["t"]}]}
-    answer = await client.post("/tasks/batch", json=body, headers={"X-Correlation-ID": "c-7"})
-    assert answer.status_code == 202
+    response = await client.post("/tasks/batch", json=body, headers={"X-Correlation-ID": "c-7"})
+    assert response.status_code == 202
     first, second = repository.submissions
-    assert [task["task_id"] for task in answer.json()["tasks"]] == [str(first.task_id), str(second.task_id)]
+    assert [task["task_id"] for task in response.json()["tasks"]] == [str(first.task_id), str(second.task_id)]
     assert (first.spec.circuit, first.spec.shots, first.spec.options.seed) == (BELL, 5, 1)
     assert (second.spec.circuit, second.spec.shots, second.spec.labels.name, second.spec.labels.tags) == (
         "second",
@@ -22,7 +22,7 @@ async def test_all_are_stored_in_order(client: httpx.AsyncClient, repository: Fa
     )
     assert second.spec.options.seed is not None
     assert {one.correlation_id for one in repository.submissions} == {"c-7"}
-    assert answer.headers["X-Correlation-ID"] == "c-7"
+    assert response.headers["X-Correlation-ID"] == "c-7"
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ async def test_all_are_stored_in_order(client: httpx.AsyncClient, repository: Fa
 async def test_bad_batch_is_rejected_whole(
     client: httpx.AsyncClient, repository: FakeTaskRepository, body: object, pointers: list[str]
 ) -> None:
-    answer = await client.post("/tasks/batch", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert [error["pointer"] for error in answer.json()["errors"]] == pointers
+    response = await client.post("/tasks/batch", json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert [error["pointer"] for error in response.json()["errors"]] == pointers
     assert repository.submissions == []
 
 
@@ -53,9 +53,9 @@ async def test_program_that_is_too_large_is_pointed_at(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     body = {"tasks": [{"qc": BELL}, {"qc": "x" * (MAX_PROGRAM_BYTES + 1)}]}
-    answer = await client.post("/tasks/batch", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (413, "program_too_large")
-    assert answer.json()["errors"][0]["pointer"] == "#/tasks/1/qc"
+    response = await client.post("/tasks/batch", json=body)
+    assert (response.status_code, response.json()["code"]) == (413, "program_too_large")
+    assert response.json()["errors"][0]["pointer"] == "#/tasks/1/qc"
     assert repository.submissions == []
 
 
@@ -77,11 +77,11 @@ async def test_repeated_batch_gives_the_same_tasks(client: httpx.AsyncClient, re
     assert first.json() | {"x": 0} == again.json() | {"x": 0}
     assert len(repository.submissions) == 2
     for other in ([{"qc": BELL}], [{"qc": BELL}, {"qc": BELL, "shots": 3}]):
-        answer = await client.post("/tasks/batch", json={"tasks": other}, headers=key)
-        assert answer.json()["code"] == "idempotency_key_reused"
+        response = await client.post("/tasks/batch", json={"tasks": other}, headers=key)
+        assert response.json()["code"] == "idempotency_key_reused"
     assert (await client.post("/tasks", json={"qc": BELL}, headers=key)).status_code == 202, "another kind of thing"
 
 
 async def test_bad_key_is_rejected(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks/batch", json={"tasks": [{"qc": BELL}]}, headers={"Idempotency-Key": "a b"})
-    assert answer.json()["errors"][0]["parameter"] == "Idempotency-Key"
+    response = await client.post("/tasks/batch", json={"tasks": [{"qc": BELL}]}, headers={"Idempotency-Key": "a b"})
+    assert response.json()["errors"][0]["parameter"] == "Idempotency-Key"

@@ -16,10 +16,10 @@ async def submitted(client: httpx.AsyncClient) -> str:
 
 async def test_cancelled_task_is_answered_as_it_stands(client: httpx.AsyncClient) -> None:
     task_id = await submitted(client)
-    answer = await client.post(f"/tasks/{task_id}/cancel")
-    assert answer.status_code == 200
-    assert (answer.json()["task_id"], answer.json()["status"]) == (task_id, "cancelled")
-    assert answer.json()["message"] == "Task was cancelled."
+    response = await client.post(f"/tasks/{task_id}/cancel")
+    assert response.status_code == 200
+    assert (response.json()["task_id"], response.json()["status"]) == (task_id, "cancelled")
+    assert response.json()["message"] == "Task was cancelled."
 
 
 @pytest.mark.parametrize("status", [status for status in TaskStatus if status.terminal])
@@ -29,9 +29,9 @@ async def test_ended_task_is_a_409_with_its_status(
     task_id = await submitted(client)
     [task] = repository.tasks.values()
     repository.tasks[task.task_id] = replace(task, status=status)
-    answer = await client.post(f"/tasks/{task_id}/cancel")
-    assert answer.status_code == 409
-    assert (answer.json()["code"], answer.json()["task_status"]) == ("task_ended", status)
+    response = await client.post(f"/tasks/{task_id}/cancel")
+    assert response.status_code == 409
+    assert (response.json()["code"], response.json()["task_status"]) == ("task_ended", status)
 
 
 async def test_unknown_and_malformed_ids(client: httpx.AsyncClient) -> None:

@@ -71,8 +71,8 @@ async def test_requeued_task_is_dispatched_at_once(
 
 async def test_failed_task_has_the_reason(client: httpx.AsyncClient, interventions: FakeInterventions) -> None:
     interventions.known.add(TASK_ID)
-    answer = await client.post(f"/admin/tasks/{TASK_ID}/fail", json={"reason": " its backend is gone "})
-    assert answer.json() == {"task_id": str(TASK_ID), "code": "failed_by_administrator"}
+    response = await client.post(f"/admin/tasks/{TASK_ID}/fail", json={"reason": " its backend is gone "})
+    assert response.json() == {"task_id": str(TASK_ID), "code": "failed_by_administrator"}
     assert interventions.failed == [(TASK_ID, "its backend is gone")]
 
 
@@ -88,9 +88,9 @@ async def test_rejection_says_why_and_the_status(
     client: httpx.AsyncClient, interventions: FakeInterventions, error: Exception, code: str
 ) -> None:
     interventions.error = error
-    answer = await client.post(f"/admin/tasks/{TASK_ID}/requeue")
-    problem = answer.json()
-    assert (answer.status_code, problem["code"], problem["detail"]) == (409, code, str(error))
+    response = await client.post(f"/admin/tasks/{TASK_ID}/requeue")
+    problem = response.json()
+    assert (response.status_code, problem["code"], problem["detail"]) == (409, code, str(error))
     assert problem["task_status"]
 
 
@@ -114,8 +114,8 @@ async def test_rejection_says_why_and_the_status(
 async def test_mistakes_are_problems(
     client: httpx.AsyncClient, method: str, path: str, body: object, status: int, code: str
 ) -> None:
-    answer = await client.request(method, path, json=body)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    response = await client.request(method, path, json=body)
+    assert (response.status_code, response.json()["code"]) == (status, code)
 
 
 async def test_vacuum_says_what_it_freed_and_is_recorded(client: httpx.AsyncClient, audit_log: FakeAuditLog) -> None:

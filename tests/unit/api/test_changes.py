@@ -18,9 +18,9 @@ UNKNOWN = "/tasks/0f8b6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b"
 
 
 async def submitted(client: httpx.AsyncClient, **fields: object) -> str:
-    answer = await client.post("/tasks", json={"qc": "x", "seed": 5, "shots": 9, **OLD, **fields})
-    assert answer.status_code == 202
-    return str(answer.headers["location"])
+    response = await client.post("/tasks", json={"qc": "x", "seed": 5, "shots": 9, **OLD, **fields})
+    assert response.status_code == 202
+    return str(response.headers["location"])
 
 
 def set_status(repository: FakeTaskRepository, address: str, status: TaskStatus) -> None:
@@ -34,11 +34,11 @@ def set_status(repository: FakeTaskRepository, address: str, status: TaskStatus)
 )
 async def test_given_fields_change_and_others_stay(client: httpx.AsyncClient, change: dict[str, object]) -> None:
     address = await submitted(client)
-    answer = await client.patch(address, json=change)
-    assert answer.status_code == 200
+    response = await client.patch(address, json=change)
+    assert response.status_code == 200
     expected = {**OLD, **change}
-    assert {name: answer.json()[name] for name in OLD} == expected
-    assert (await client.get(address)).json() == answer.json()
+    assert {name: response.json()[name] for name in OLD} == expected
+    assert (await client.get(address)).json() == response.json()
 
 
 @pytest.mark.parametrize("nothing", [None, "empty"])
@@ -61,9 +61,9 @@ async def test_schedule_of_other_tasks_is_rejected(
 ) -> None:
     address = await submitted(client)
     set_status(repository, address, status)
-    answer = await client.patch(address, json={"scheduled_for": None, "name": "new"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "task_not_pending")
-    assert answer.json()["task_status"] == status
+    response = await client.patch(address, json={"scheduled_for": None, "name": "new"})
+    assert (response.status_code, response.json()["code"]) == (409, "task_not_pending")
+    assert response.json()["task_status"] == status
     assert (await client.patch(address, json={"name": "new"})).status_code == 200
 
 
@@ -72,9 +72,9 @@ async def test_schedule_of_other_tasks_is_rejected(
 )
 async def test_read_only_fields_are_rejected_as_such(client: httpx.AsyncClient, field: str) -> None:
     address = await submitted(client)
-    answer = await client.patch(address, json={"name": "new", field: "completed"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "field_read_only")
-    assert answer.json()["errors"] == [{"detail": "cannot be changed", "pointer": f"#/{field}"}]
+    response = await client.patch(address, json={"name": "new", field: "completed"})
+    assert (response.status_code, response.json()["code"]) == (422, "field_read_only")
+    assert response.json()["errors"] == [{"detail": "cannot be changed", "pointer": f"#/{field}"}]
     assert (await client.get(address)).json()["name"] == "old"
 
 
@@ -93,9 +93,9 @@ async def test_read_only_fields_are_rejected_as_such(client: httpx.AsyncClient, 
     ],
 )
 async def test_wrong_changes_are_rejected_by_name(client: httpx.AsyncClient, body: object, pointer: str) -> None:
-    answer = await client.patch(await submitted(client), json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["pointer"] == pointer
+    response = await client.patch(await submitted(client), json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["pointer"] == pointer
 
 
 @pytest.mark.parametrize("method", ["PATCH", "POST"])
@@ -112,13 +112,13 @@ async def test_bodies_are_json(client: httpx.AsyncClient, method: str) -> None:
 
 
 async def test_unknown_task_is_neither_changed_nor_deleted_nor_rerun(client: httpx.AsyncClient) -> None:
-    answers = [
+    responses = [
         await client.patch(UNKNOWN, json={"name": "n"}),
         await client.patch(UNKNOWN, json={}),
         await client.delete(UNKNOWN),
         await client.post(UNKNOWN + "/rerun"),
     ]
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "task_not_found")] * 4
+    assert [(response.status_code, response.json()["code"]) for response in responses] == [(404, "task_not_found")] * 4
     assert (await client.delete("/tasks/5")).status_code == 422
 
 
@@ -128,8 +128,8 @@ async def test_ended_task_is_deleted(client: httpx.AsyncClient, repository: Fake
     assert (rejected.status_code, rejected.json()["code"]) == (409, "task_not_ended")
     assert rejected.json()["task_status"] == "pending"
     set_status(repository, address, TaskStatus.CANCELLED)
-    answer = await client.delete(address)
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = await client.delete(address)
+    assert (response.status_code, response.content) == (204, b"")
     assert (await client.get(address)).status_code == 404
     assert (await client.delete(address)).status_code == 404
 
@@ -138,16 +138,16 @@ async def test_rerun_is_a_new_task_with_the_same_program(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     address = await submitted(client, inputs={"a": 1}, method="stim", memory=True, timeout_s=7, max_attempts=2)
-    answer = await client.post(address + "/rerun", headers={"X-Correlation-ID": "c-2"})
-    assert (answer.status_code, list(answer.json())) == (
+    response = await client.post(address + "/rerun", headers={"X-Correlation-ID": "c-2"})
+    assert (response.status_code, list(response.json())) == (
         202,
         ["task_id", "message", "submitted_at", "correlation_id"],
     )
-    assert answer.json()["correlation_id"] == "c-2"
-    assert answer.headers["location"] == f"/tasks/{answer.json()['task_id']}" != address
+    assert response.json()["correlation_id"] == "c-2"
+    assert response.headers["location"] == f"/tasks/{response.json()['task_id']}" != address
     old, new = repository.submissions
     assert new.spec == old.spec
-    task = (await client.get(answer.headers["location"])).json()
+    task = (await client.get(response.headers["location"])).json()
     assert task["rerun_of"] == str(old.task_id)
 
 
@@ -178,9 +178,9 @@ async def test_rerun_may_have_another_seed_and_other_shots(
     ],
 )
 async def test_wrong_rerun_is_rejected_by_name(client: httpx.AsyncClient, body: dict[str, object], field: str) -> None:
-    answer = await client.post(await submitted(client) + "/rerun", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["pointer"].split("/")[1] == field
+    response = await client.post(await submitted(client) + "/rerun", json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["pointer"].split("/")[1] == field
 
 
 async def test_rerun_under_a_key_makes_one_task(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
@@ -222,9 +222,9 @@ async def test_rerun_keeps_limits_that_were_lowered_since(
     address = await submitted(client, **fields)
     before = await client.post(address + "/rerun", headers={"Idempotency-Key": "before"})
     app.state.options = replace(app.state.options, max_shots=4000, max_timeout_seconds=50, max_attempts=6)
-    answer = await client.post(address + "/rerun")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{field}"]
+    response = await client.post(address + "/rerun")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert [error["pointer"] for error in response.json()["errors"]] == [f"#/{field}"]
     assert len(repository.submissions) == 2
     again = await client.post(address + "/rerun", headers={"Idempotency-Key": "before"})
     assert (again.status_code, again.json()) == (202, before.json())
@@ -241,8 +241,8 @@ async def test_rerun_may_have_fewer_shots_than_an_original_beyond_the_limit(
 
 async def test_rerun_waits_for_room_in_the_backlog(client: httpx.AsyncClient) -> None:
     address = await submitted(client)
-    answers = [await client.post(address + "/rerun") for _ in range(5)]
-    assert [answer.status_code for answer in answers] == [202] * 4 + [429]
+    responses = [await client.post(address + "/rerun") for _ in range(5)]
+    assert [response.status_code for response in responses] == [202] * 4 + [429]
 
 
 @pytest.mark.parametrize(

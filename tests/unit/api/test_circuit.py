@@ -20,9 +20,9 @@ def path(library: FakeProgramLibrary) -> str:
 
 @pytest.mark.parametrize("query", ["", "?format=source"])
 async def test_source_is_the_default_and_what_was_submitted(client: httpx.AsyncClient, path: str, query: str) -> None:
-    answer = await client.get(path + query)
-    assert (answer.status_code, answer.text) == (200, PROGRAM)
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    response = await client.get(path + query)
+    assert (response.status_code, response.text) == (200, PROGRAM)
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ async def test_source_is_the_default_and_what_was_submitted(client: httpx.AsyncC
     [("text", "text/plain; charset=utf-8"), ("flat", "text/plain; charset=utf-8"), ("svg", "image/svg+xml")],
 )
 async def test_forms_have_their_media_types(client: httpx.AsyncClient, path: str, form: str, media_type: str) -> None:
-    answer = await client.get(path, params={"format": form})
-    assert (answer.status_code, answer.text) == (200, f"{form} of {PROGRAM}")
-    assert answer.headers["content-type"] == media_type
+    response = await client.get(path, params={"format": form})
+    assert (response.status_code, response.text) == (200, f"{form} of {PROGRAM}")
+    assert response.headers["content-type"] == media_type
 
 
 @pytest.mark.parametrize("form", ["source", "text", "svg", "flat"])
@@ -70,9 +70,9 @@ async def test_unreadable_program_says_why_and_where(
     client: httpx.AsyncClient, inspector: FakeInspector, path: str
 ) -> None:
     inspector.error = ProgramInvalid("gate 'foo' is not defined", line=3, column=1)
-    answer = await client.get(path, params={"format": "svg"})
-    body = answer.json()
-    assert (answer.status_code, body["code"]) == (409, "circuit_unreadable")
+    response = await client.get(path, params={"format": "svg"})
+    body = response.json()
+    assert (response.status_code, body["code"]) == (409, "circuit_unreadable")
     assert body["detail"] == "Gate 'foo' is not defined."
     error = {"code": "parse_error", "message": "gate 'foo' is not defined", "line": 3, "column": 1}
     assert body["error"] == error
@@ -83,32 +83,32 @@ async def test_too_large_a_drawing_has_its_own_code(
     client: httpx.AsyncClient, inspector: FakeInspector, path: str
 ) -> None:
     inspector.error = ProgramTooLarge("a drawing as 'svg' holds up to 32 qubits")
-    answer = await client.get(path, params={"format": "svg"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "drawing_too_large")
-    assert "32 qubits" in answer.json()["detail"]
+    response = await client.get(path, params={"format": "svg"})
+    assert (response.status_code, response.json()["code"]) == (409, "drawing_too_large")
+    assert "32 qubits" in response.json()["detail"]
 
 
 async def test_busy_inspector_says_when_to_try_again(
     client: httpx.AsyncClient, inspector: FakeInspector, path: str
 ) -> None:
     inspector.error = InspectorBusy("8 wait")
-    answer = await client.get(path, params={"format": "text"})
-    assert (answer.status_code, answer.json()["code"]) == (503, "inspector_busy")
-    assert int(answer.headers["retry-after"]) > 0
+    response = await client.get(path, params={"format": "text"})
+    assert (response.status_code, response.json()["code"]) == (503, "inspector_busy")
+    assert int(response.headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize("query", ["?format=png", "?format=", "?form=svg"])
 async def test_unknown_forms_and_parameters_are_rejected_by_name(
     client: httpx.AsyncClient, path: str, query: str
 ) -> None:
-    answer = await client.get(path + query)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["parameter"] == query[1:].partition("=")[0]
+    response = await client.get(path + query)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["parameter"] == query[1:].partition("=")[0]
 
 
 async def test_unknown_and_malformed_ids(client: httpx.AsyncClient) -> None:
     missing = UUID("11111111-2222-4333-8444-555555555555")
-    answer = await client.get(f"/tasks/{missing}/circuit")
-    assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found")
-    assert str(missing) in answer.json()["detail"]
+    response = await client.get(f"/tasks/{missing}/circuit")
+    assert (response.status_code, response.json()["code"]) == (404, "task_not_found")
+    assert str(missing) in response.json()["detail"]
     assert (await client.get("/tasks/7/circuit")).status_code == 404

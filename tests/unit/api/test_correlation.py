@@ -16,8 +16,8 @@ NEW_ID = re.compile(r"[0-9a-f]{32}")
 async def test_an_acceptable_id_goes_into_header_body_and_task(
     client: httpx.AsyncClient, repository: FakeTaskRepository, offered: str
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "x"}, headers={HEADER: offered})
-    assert answer.headers[HEADER] == answer.json()["correlation_id"] == offered
+    response = await client.post("/tasks", json={"qc": "x"}, headers={HEADER: offered})
+    assert response.headers[HEADER] == response.json()["correlation_id"] == offered
     assert repository.submissions[0].correlation_id == offered
 
 
@@ -25,9 +25,9 @@ async def test_an_acceptable_id_goes_into_header_body_and_task(
 async def test_any_other_id_is_replaced(
     client: httpx.AsyncClient, repository: FakeTaskRepository, offered: bytes
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "x"}, headers=[(HEADER.encode(), offered), (b"x", b"y")])
-    assert NEW_ID.fullmatch(answer.headers[HEADER])
-    assert repository.submissions[0].correlation_id == answer.headers[HEADER]
+    response = await client.post("/tasks", json={"qc": "x"}, headers=[(HEADER.encode(), offered), (b"x", b"y")])
+    assert NEW_ID.fullmatch(response.headers[HEADER])
+    assert repository.submissions[0].correlation_id == response.headers[HEADER]
 
 
 async def test_a_missing_id_is_generated_each_time(client: httpx.AsyncClient) -> None:
@@ -41,13 +41,13 @@ async def test_a_missing_id_is_generated_each_time(client: httpx.AsyncClient) ->
     [("GET", "/nothing"), ("PUT", "/tasks"), ("POST", "/tasks"), ("GET", "/docs"), ("OPTIONS", "/tasks")],
 )
 async def test_every_answer_carries_the_id_once(client: httpx.AsyncClient, method: str, path: str) -> None:
-    answer = await client.request(method, path, headers={HEADER: "c-1"})
-    assert answer.headers.get_list(HEADER) == ["c-1"]
+    response = await client.request(method, path, headers={HEADER: "c-1"})
+    assert response.headers.get_list(HEADER) == ["c-1"]
 
 
 async def test_a_body_too_large_carries_the_id(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks", content=b" " * 200_000, headers={HEADER: "c-1"})
-    assert (answer.status_code, answer.headers[HEADER], answer.json()["correlation_id"]) == (413, "c-1", "c-1")
+    response = await client.post("/tasks", content=b" " * 200_000, headers={HEADER: "c-1"})
+    assert (response.status_code, response.headers[HEADER], response.json()["correlation_id"]) == (413, "c-1", "c-1")
 
 
 async def test_the_id_is_bound_for_logging_during_the_request_only(app: FastAPI, client: httpx.AsyncClient) -> None:

@@ -53,8 +53,8 @@ async def test_pages_of_other_sites_change_nothing(
         client.build_request("POST", "/tasks", json={"qc": "x"}, headers=headers),
     ]
     for request in requests:
-        answer = await client.send(request)
-        assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_refused"), request.url
+        response = await client.send(request)
+        assert (response.status_code, response.json()["code"]) == (403, "cross_site_refused"), request.url
     assert len(repository.submissions) == 1
     assert repository.tasks[made.task_id].status == "pending"
 

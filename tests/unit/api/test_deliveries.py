@@ -44,10 +44,10 @@ def deliveries(services: Services) -> FakeDeliveryLog:
 
 
 async def test_callback_is_stored_and_shown(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", "callback": URL})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "x", "callback": URL})
+    assert response.status_code == 202
     assert repository.submissions[0].spec.callback == URL
-    assert (await client.get(answer.headers["location"])).json()["callback"] == URL
+    assert (await client.get(response.headers["location"])).json()["callback"] == URL
 
 
 async def test_callbacks_of_a_batch_are_its_tasks_own(
@@ -70,19 +70,19 @@ async def test_callbacks_of_a_batch_are_its_tasks_own(
     ],
 )
 async def test_callback_that_is_never_called_is_rejected(client: httpx.AsyncClient, url: str, why: str) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", "callback": url})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    [error] = answer.json()["errors"]
+    response = await client.post("/tasks", json={"qc": "x", "callback": url})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    [error] = response.json()["errors"]
     assert error["pointer"] == "#/callback"
     assert why in error["detail"]
     assert "secret" not in error["detail"]
 
 
 async def test_rejected_callback_of_a_batch_is_pointed_to(client: httpx.AsyncClient) -> None:
-    answer = await client.post(
+    response = await client.post(
         "/tasks/batch", json={"tasks": [{"qc": "x"}, {"qc": "x", "callback": "http://a.example"}]}
     )
-    assert [error["pointer"] for error in answer.json()["errors"]] == ["#/tasks/1/callback"]
+    assert [error["pointer"] for error in response.json()["errors"]] == ["#/tasks/1/callback"]
 
 
 async def test_allowed_network_may_be_called(services: Services, options: ApiOptions) -> None:
@@ -90,8 +90,8 @@ async def test_allowed_network_may_be_called(services: Services, options: ApiOpt
     app = create_app(services, allowing)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ketline.test") as client:
-        answer = await client.post("/tasks", json={"qc": "x", "callback": "http://127.0.0.1:9000/"})
-    assert answer.status_code == 202
+        response = await client.post("/tasks", json={"qc": "x", "callback": "http://127.0.0.1:9000/"})
+    assert response.status_code == 202
 
 
 async def test_callback_of_a_project_applies_to_its_tasks(
@@ -133,16 +133,16 @@ async def test_deliveries_of_a_task_are_shown(client: httpx.AsyncClient, deliver
 
 
 async def test_unknown_deliveries_are_told_apart(client: httpx.AsyncClient) -> None:
-    answer = await client.get(f"/tasks/{TASK}/deliveries")
-    assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found")
-    answer = await client.post(f"/tasks/{TASK}/redeliver")
-    assert (answer.status_code, answer.json()["code"]) == (404, "delivery_not_found")
+    response = await client.get(f"/tasks/{TASK}/deliveries")
+    assert (response.status_code, response.json()["code"]) == (404, "task_not_found")
+    response = await client.post(f"/tasks/{TASK}/redeliver")
+    assert (response.status_code, response.json()["code"]) == (404, "delivery_not_found")
 
 
 async def test_delivery_is_repeated(client: httpx.AsyncClient, deliveries: FakeDeliveryLog) -> None:
     deliveries.known.append(delivery(7, task_id=TASK))
-    answer = await client.post(f"/tasks/{TASK}/redeliver")
-    assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
+    response = await client.post(f"/tasks/{TASK}/redeliver")
+    assert (response.status_code, response.json()["state"]) == (202, "waiting")
 
 
 async def test_dead_deliveries_are_listed_and_repeated(client: httpx.AsyncClient, deliveries: FakeDeliveryLog) -> None:
@@ -187,6 +187,6 @@ async def test_callback_of_the_form_is_stored_shown_and_copied(
 
 
 async def test_rejected_callback_is_an_error_of_its_field(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "callback": "https://127.0.0.1/"})
-    assert answer.status_code == 422
-    assert "is not permitted: its host has no public address" in answer.text
+    response = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "callback": "https://127.0.0.1/"})
+    assert response.status_code == 422
+    assert "is not permitted: its host has no public address" in response.text

@@ -83,9 +83,9 @@ async def test_tag_of_a_device_changes_with_its_content(client: httpx.AsyncClien
     ],
 )
 async def test_what_is_no_device_is_rejected(client: httpx.AsyncClient, body: Any, pointer: str, detail: str) -> None:
-    answer = await client.put("/devices/pair", content=json.dumps(body), headers={"Content-Type": "application/json"})
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, "device_invalid")
+    response = await client.put("/devices/pair", content=json.dumps(body), headers={"Content-Type": "application/json"})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "device_invalid")
     [error] = problem["errors"]
     assert (error["pointer"], detail in error["detail"]) == (pointer, True)
     assert error["detail"] in problem["detail"]
@@ -106,13 +106,13 @@ async def test_what_is_no_device_is_rejected(client: httpx.AsyncClient, body: An
     ],
 )
 async def test_hostile_json_is_rejected(client: httpx.AsyncClient, content: bytes, status: int, code: str) -> None:
-    answer = await client.put("/devices/pair", content=content, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    response = await client.put("/devices/pair", content=content, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (status, code)
 
 
 async def test_body_of_another_type_is_rejected(client: httpx.AsyncClient) -> None:
-    answer = await client.put("/devices/pair", content=json.dumps(PAIR), headers={"Content-Type": "text/plain"})
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    response = await client.put("/devices/pair", content=json.dumps(PAIR), headers={"Content-Type": "text/plain"})
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 
 async def test_device_over_the_limit_of_bytes_is_rejected(services: Services, options: ApiOptions) -> None:
@@ -120,40 +120,40 @@ async def test_device_over_the_limit_of_bytes_is_rejected(services: Services, op
     app = create_app(services, replace(options, max_program_bytes=MAX_DEVICE_BYTES))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
         content = b" " * MAX_DEVICE_BYTES + json.dumps(PAIR).encode()
-        answer = await client.put("/devices/pair", content=content, headers={"Content-Type": "application/json"})
-        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
-        assert "4,194,304" in answer.json()["detail"]
+        response = await client.put("/devices/pair", content=content, headers={"Content-Type": "application/json"})
+        assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+        assert "4,194,304" in response.json()["detail"]
         wide = json.dumps({**PAIR, "qubits": [{}] * 1_000_000})
-        answer = await client.put("/devices/pair", content=wide, headers={"Content-Type": "application/json"})
-        assert (answer.status_code, answer.json()["code"]) == (422, "device_invalid")
+        response = await client.put("/devices/pair", content=wide, headers={"Content-Type": "application/json"})
+        assert (response.status_code, response.json()["code"]) == (422, "device_invalid")
 
 
 @pytest.mark.parametrize("name", [*SHIPPED, BACKEND_NAME])
 async def test_reserved_names_are_rejected(client: httpx.AsyncClient, name: str) -> None:
-    for answer in (await client.put(f"/devices/{name}", json=PAIR), await client.delete(f"/devices/{name}")):
-        assert (answer.status_code, answer.json()["code"]) == (409, "device_reserved")
-        assert name in answer.json()["detail"]
+    for response in (await client.put(f"/devices/{name}", json=PAIR), await client.delete(f"/devices/{name}")):
+        assert (response.status_code, response.json()["code"]) == (409, "device_reserved")
+        assert name in response.json()["detail"]
 
 
 @pytest.mark.parametrize("name", ["%00", ".hidden", "a%20b", "%C3%A9", "-", "a%0A"])
 async def test_names_that_no_device_can_have(client: httpx.AsyncClient, name: str) -> None:
     for method in ("GET", "DELETE"):
-        answer = await client.request(method, f"/devices/{name}")
-        assert (answer.status_code, answer.json()["code"]) == (404, "device_not_found")
-    answer = await client.put(f"/devices/{name}", json=PAIR)
-    assert (answer.status_code, answer.json()["code"]) == (422, "device_invalid")
-    assert answer.json()["errors"][0]["pointer"] == "#/name"
+        response = await client.request(method, f"/devices/{name}")
+        assert (response.status_code, response.json()["code"]) == (404, "device_not_found")
+    response = await client.put(f"/devices/{name}", json=PAIR)
+    assert (response.status_code, response.json()["code"]) == (422, "device_invalid")
+    assert response.json()["errors"][0]["pointer"] == "#/name"
 
 
 async def test_project_has_room_for_some_devices(client: httpx.AsyncClient) -> None:
     for number in range(MAX_DEVICES):
         assert (await client.put(f"/devices/pair-{number}", json=PAIR)).status_code == 201
-    answer = await client.put("/devices/another", json=PAIR)
-    assert (answer.status_code, answer.json()["code"]) == (409, "too_many_devices")
-    assert str(MAX_DEVICES) in answer.json()["detail"]
+    response = await client.put("/devices/another", json=PAIR)
+    assert (response.status_code, response.json()["code"]) == (409, "too_many_devices")
+    assert str(MAX_DEVICES) in response.json()["detail"]
 
 
 async def test_unknown_parameters_are_rejected(client: httpx.AsyncClient) -> None:
     for method, path in (("GET", ""), ("GET", "/line-27"), ("PUT", "/pair"), ("DELETE", "/pair")):
-        answer = await client.request(method, f"/devices{path}?which=all")
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        response = await client.request(method, f"/devices{path}?which=all")
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request")

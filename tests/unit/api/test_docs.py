@@ -34,11 +34,11 @@ async def test_all_assets_of_docs_are_served_and_cached(client: httpx.AsyncClien
     addresses = ADDRESS.findall((await client.get("/docs")).text)
     assert len(addresses) == 5
     for address in addresses:
-        answer = await client.get("/" + address)
-        assert answer.status_code == 200
-        assert answer.headers["x-content-type-options"] == "nosniff"
+        response = await client.get("/" + address)
+        assert response.status_code == 200
+        assert response.headers["x-content-type-options"] == "nosniff"
         if address != "openapi.json":
-            assert "immutable" in answer.headers["cache-control"]
+            assert "immutable" in response.headers["cache-control"]
 
 
 @pytest.mark.parametrize(
@@ -178,9 +178,9 @@ async def test_each_success_of_a_submission_has_one_shape(client: httpx.AsyncCli
 
 
 async def test_every_reference_in_openapi_resolves(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/openapi.json")
-    shapes = answer.json()["components"]["schemas"]
-    for name in re.findall(r'"\$ref":\s*"#/components/schemas/([^"]+)"', answer.text):
+    response = await client.get("/openapi.json")
+    shapes = response.json()["components"]["schemas"]
+    for name in re.findall(r'"\$ref":\s*"#/components/schemas/([^"]+)"', response.text):
         assert name in shapes
 
 

@@ -35,16 +35,16 @@ async def test_ended_tasks_have_results_or_reasons(
     repository.change(completed, TaskStatus.COMPLETED)
     repository.change(failed, TaskStatus.FAILED)
     missing = TaskId(uuid4())
-    answer = await client.post("/tasks/ended", json=body(pending, failed, missing, completed, failed))
-    assert answer.status_code == 200
-    found = answer.json()
+    response = await client.post("/tasks/ended", json=body(pending, failed, missing, completed, failed))
+    assert response.status_code == 200
+    found = response.json()
     assert [task["task_id"] for task in found["tasks"]] == [str(failed), str(completed)]
     assert (found["running"], found["unread"], found["missing"]) == ([str(pending)], [], [str(missing)])
     for task in found["tasks"]:
         whole = (await client.get(f"/tasks/{task['task_id']}")).json()
         assert task == {name: whole[name] for name in task}
         assert ("result" in task, "error" in task) == ("result" in whole, "error" in whole)
-    assert "Preference-Applied" not in answer.headers
+    assert "Preference-Applied" not in response.headers
 
 
 async def test_answer_comes_when_all_have_ended(
@@ -55,9 +55,9 @@ async def test_answer_comes_when_all_have_ended(
         for task_id in task_ids:
             assert not asking.done()
             end(watch, repository, task_id)
-        answer = await asking
-    assert len(answer.json()["tasks"]) == 3
-    assert answer.headers["Preference-Applied"] == "wait=20"
+        response = await asking
+    assert len(response.json()["tasks"]) == 3
+    assert response.headers["Preference-Applied"] == "wait=20"
 
 
 async def test_task_that_ended_without_a_notification_is_found_by_the_poll(
@@ -75,8 +75,8 @@ async def test_answer_comes_when_the_time_is_up(
     client: httpx.AsyncClient, repository: FakeTaskRepository, task_ids: list[TaskId]
 ) -> None:
     repository.change(task_ids[0], TaskStatus.COMPLETED)
-    answer = await client.post("/tasks/ended", json=body(*task_ids), headers={"Prefer": "wait=1"})
-    found = answer.json()
+    response = await client.post("/tasks/ended", json=body(*task_ids), headers={"Prefer": "wait=1"})
+    found = response.json()
     assert [task["task_id"] for task in found["tasks"]] == [str(task_ids[0])]
     assert found["running"] == list(map(str, task_ids[1:]))
 
@@ -111,8 +111,8 @@ async def test_any_that_has_ended_before_or_is_missing_is_answered_at_once(
 async def test_deleted_tasks_are_not_waited_for(client: httpx.AsyncClient) -> None:
     missing = TaskId(uuid4())
     async with asyncio.timeout(SECONDS):
-        answer = await client.post("/tasks/ended", json=body(missing), headers={"Prefer": "wait=20"})
-    assert answer.json() == {"tasks": [], "running": [], "unread": [], "missing": [str(missing)]}
+        response = await client.post("/tasks/ended", json=body(missing), headers={"Prefer": "wait=20"})
+    assert response.json() == {"tasks": [], "running": [], "unread": [], "missing": [str(missing)]}
 
 
 async def test_service_that_stops_answers_at_once(
@@ -137,9 +137,9 @@ async def test_service_that_stops_answers_at_once(
     ],
 )
 async def test_bad_request_is_rejected(client: httpx.AsyncClient, document: object, pointer: str) -> None:
-    answer = await client.post("/tasks/ended", json=document)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["pointer"] == pointer
+    response = await client.post("/tasks/ended", json=document)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["pointer"] == pointer
 
 
 async def test_large_results_are_compressed_for_clients_that_take_it(
@@ -148,9 +148,9 @@ async def test_large_results_are_compressed_for_clients_that_take_it(
     counts = {f"{number:030b}": 1 for number in range(30_000)}
     repository.change(task_ids[0], TaskStatus.COMPLETED)
     repository.tasks[task_ids[0]] = replace(repository.tasks[task_ids[0]], counts=counts)
-    answer = await client.post("/tasks/ended", json=body(task_ids[0]))
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert answer.json()["tasks"][0]["result"]["counts"] == counts
+    response = await client.post("/tasks/ended", json=body(task_ids[0]))
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert response.json()["tasks"][0]["result"]["counts"] == counts
     plain = await client.post("/tasks/ended", json=body(task_ids[0]), headers={"Accept-Encoding": "identity"})
     assert "Content-Encoding" not in plain.headers
-    assert plain.json() == answer.json()
+    assert plain.json() == response.json()

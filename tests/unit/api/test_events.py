@@ -67,12 +67,12 @@ async def test_every_change_is_an_event_until_the_end(
         change(watch, repository, task_id, TaskStatus.PROCESSING)
         await asyncio.sleep(0)
         change(watch, repository, task_id, TaskStatus.COMPLETED)
-        answer = await asking
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/event-stream")
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.text.startswith("retry: ")
-    seen = received(answer.text)
+        response = await asking
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/event-stream")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.text.startswith("retry: ")
+    seen = received(response.text)
     assert [(number, data["status"]) for number, data in seen] == [
         ("1", "pending"),
         ("2", "processing"),
@@ -85,8 +85,8 @@ async def test_ended_task_gives_its_history_and_ends(
     client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
     change(watch, repository, task_id, TaskStatus.CANCELLED)
-    answer = await client.get(f"/tasks/{task_id}/events")
-    assert [data["status"] for _, data in received(answer.text)] == ["pending", "cancelled"]
+    response = await client.get(f"/tasks/{task_id}/events")
+    assert [data["status"] for _, data in received(response.text)] == ["pending", "cancelled"]
 
 
 async def test_resumes_after_the_last_event(
@@ -94,16 +94,16 @@ async def test_resumes_after_the_last_event(
 ) -> None:
     async with position(client, watch, task_id, last_event_id="1") as asking:
         change(watch, repository, task_id, TaskStatus.COMPLETED)
-        answer = await asking
-    assert [number for number, _ in received(answer.text)] == ["2"]
+        response = await asking
+    assert [number for number, _ in received(response.text)] == ["2"]
 
 
 async def test_nothing_left_to_come_stops_a_client(
     client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
     change(watch, repository, task_id, TaskStatus.COMPLETED)
-    answer = await client.get(f"/tasks/{task_id}/events", headers={"Last-Event-ID": "2"})
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = await client.get(f"/tasks/{task_id}/events", headers={"Last-Event-ID": "2"})
+    assert (response.status_code, response.content) == (204, b"")
 
 
 async def test_position_beyond_the_end_ends_with_the_task(
@@ -111,19 +111,19 @@ async def test_position_beyond_the_end_ends_with_the_task(
 ) -> None:
     async with position(client, watch, task_id, last_event_id="999") as asking:
         change(watch, repository, task_id, TaskStatus.COMPLETED)
-        answer = await asking
-    assert received(answer.text) == []
+        response = await asking
+    assert received(response.text) == []
 
 
 @pytest.mark.parametrize("place", ["-1", "soon", str(2**63), "1.5"])
 async def test_bad_last_event_id_is_rejected(client: httpx.AsyncClient, task_id: TaskId, place: str) -> None:
-    answer = await client.get(f"/tasks/{task_id}/events", headers={"Last-Event-ID": place})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await client.get(f"/tasks/{task_id}/events", headers={"Last-Event-ID": place})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 async def test_unknown_task_is_not_found(client: httpx.AsyncClient) -> None:
-    answer = await client.get(f"/tasks/{uuid4()}/events")
-    assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found")
+    response = await client.get(f"/tasks/{uuid4()}/events")
+    assert (response.status_code, response.json()["code"]) == (404, "task_not_found")
 
 
 async def test_stream_ends_when_the_task_is_deleted(
@@ -197,6 +197,6 @@ async def test_stream_is_pinged_while_the_database_is_down(
 async def test_head_of_a_stream_ends(client: httpx.AsyncClient, task_id: TaskId) -> None:
     for path in (f"/tasks/{task_id}/events", "/tasks/events"):
         async with asyncio.timeout(SECONDS):
-            answer = await client.head(path)
-        assert (answer.status_code, answer.content) == (200, b"")
-        assert answer.headers["Content-Type"].startswith("text/event-stream")
+            response = await client.head(path)
+        assert (response.status_code, response.content) == (200, b"")
+        assert response.headers["Content-Type"].startswith("text/event-stream")

@@ -89,9 +89,9 @@ async def _exhaust(client: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize("token", [WRONG, "hunter2", "eyJhbGciOiJub25lIn0.e30."])
 async def test_tokens_that_stand_for_nobody_are_limited_by_address(connect: Connect, token: str) -> None:
     client = connect()
-    answers = [await _read(client, token) for _ in range(MOST + 2)]
-    assert [answer.status_code for answer in answers] == [401] * MOST + [429] * 2
-    rejected = answers[-1]
+    responses = [await _read(client, token) for _ in range(MOST + 2)]
+    assert [response.status_code for response in responses] == [401] * MOST + [429] * 2
+    rejected = responses[-1]
     assert rejected.json()["code"] == "too_many_failed_sign_ins"
     assert 0 < int(rejected.headers["retry-after"]) <= 1200
     assert rejected.headers["ratelimit-policy"] == f'"failed-sign-ins";q={MOST};w=3600'
@@ -143,10 +143,10 @@ async def test_sign_ins_on_the_page_count_and_are_recorded(
     connect: Connect, protected: Services, audit_log: FakeAuditLog
 ) -> None:
     browser = connect(accept="text/html")
-    answers = [await _sign_in(browser, key) for key in (WRONG, "hunter2", "", WRONG, WRONG)]
-    assert [answer.status_code for answer in answers] == [401] * MOST + [429] * 2
-    assert "Too many failed sign-ins" in answers[-1].text
-    assert 0 < int(answers[-1].headers["retry-after"]) <= 1200
+    responses = [await _sign_in(browser, key) for key in (WRONG, "hunter2", "", WRONG, WRONG)]
+    assert [response.status_code for response in responses] == [401] * MOST + [429] * 2
+    assert "Too many failed sign-ins" in responses[-1].text
+    assert 0 < int(responses[-1].headers["retry-after"]) <= 1200
     assert (await _sign_in(browser, await _key(protected))).status_code == 429
     assert (await _sign_in(connect("192.0.2.2", accept="text/html"), await _key(protected))).status_code == 303
     await protected.rejected_sign_ins.record_counted()

@@ -259,12 +259,12 @@ async def test_stream_outlives_an_absent_database(
 async def test_bad_request_is_rejected(
     client: httpx.AsyncClient, query: str, headers: dict[str, Any], parameter: str
 ) -> None:
-    answer = await client.get(f"/tasks/events{query}", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert [error["parameter"] for error in answer.json()["errors"]] == [parameter]
+    response = await client.get(f"/tasks/events{query}", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert [error["parameter"] for error in response.json()["errors"]] == [parameter]
 
 
 async def test_stream_without_a_database_is_rejected(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     repository.error = DatabaseUnavailable("away")
-    answer = await client.get("/tasks/events")
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    response = await client.get("/tasks/events")
+    assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")

@@ -74,15 +74,15 @@ async def test_format_is_stored(
 async def test_unknown_format_is_rejected(
     client: httpx.AsyncClient, body: dict[str, Any], pointer: str, detail: str
 ) -> None:
-    answer = await client.post("/tasks", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"] == [{"pointer": pointer, "detail": detail}]
+    response = await client.post("/tasks", json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"] == [{"pointer": pointer, "detail": detail}]
 
 
 async def test_text_declared_as_qpy_is_rejected(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks", json={"qc": OLD, "format": "qpy"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "qpy_invalid")
-    assert answer.json()["errors"][0]["pointer"] == "#/qc"
+    response = await client.post("/tasks", json={"qc": OLD, "format": "qpy"})
+    assert (response.status_code, response.json()["code"]) == (422, "qpy_invalid")
+    assert response.json()["errors"][0]["pointer"] == "#/qc"
 
 
 async def test_task_shows_its_format(client: httpx.AsyncClient) -> None:
@@ -94,9 +94,9 @@ async def test_task_shows_its_format(client: httpx.AsyncClient) -> None:
 async def test_source_of_a_task_is_its_text(client: httpx.AsyncClient, library: FakeProgramLibrary) -> None:
     task_id = TaskId(uuid4())
     library.programs[task_id] = ProgramSource(circuit=OLD, format=ProgramFormat.OPENQASM2)
-    answer = await client.get(f"/tasks/{task_id}/circuit")
-    assert answer.headers["content-type"].startswith("text/plain")
-    assert answer.text == OLD
+    response = await client.get(f"/tasks/{task_id}/circuit")
+    assert response.headers["content-type"].startswith("text/plain")
+    assert response.text == OLD
 
 
 async def test_validation_has_the_format(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
@@ -114,8 +114,8 @@ async def test_declared_and_detected_format_are_the_same_submission(client: http
 
 
 async def test_form_finds_the_format(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await client.post("/ui/submit", data={"qc": OLD, "shots": "5"})
-    assert answer.status_code == 303
+    response = await client.post("/ui/submit", data={"qc": OLD, "shots": "5"})
+    assert response.status_code == 303
     assert repository.submissions[0].spec.options.format is ProgramFormat.OPENQASM2
 
 

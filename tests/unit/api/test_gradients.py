@@ -34,10 +34,10 @@ BODY = {"qc": "input float t; qubit q;", "inputs": {"t": 0.3, "s": 1}, "observab
 async def test_gradient_is_stored(
     client: httpx.AsyncClient, repository: FakeTaskRepository, given: Any, stored: Gradient | None
 ) -> None:
-    answer = await client.post("/tasks", json={**BODY, "gradient": given})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={**BODY, "gradient": given})
+    assert response.status_code == 202
     assert repository.submissions[0].spec.options.gradient == stored
-    view = (await client.get(answer.headers["location"])).json()
+    view = (await client.get(response.headers["location"])).json()
     assert view.get("gradient") == (None if stored is None else stored.as_json())
 
 
@@ -68,9 +68,9 @@ async def test_gradient_is_stored(
 async def test_contradictions_are_rejected(
     client: httpx.AsyncClient, repository: FakeTaskRepository, change: dict[str, Any], words: str
 ) -> None:
-    answer = await client.post("/tasks", json={**BODY, **change})
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, "invalid_request"), problem
+    response = await client.post("/tasks", json={**BODY, **change})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "invalid_request"), problem
     assert all(error["pointer"].startswith("#/gradient") for error in problem["errors"])
     assert words in problem["detail"]
     assert repository.submissions == []
@@ -118,6 +118,6 @@ async def test_page_has_a_row_for_each_derivative(client: httpx.AsyncClient, rep
 
 
 async def test_gradient_that_is_not_json_is_a_field_error(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/ui/submit", data={"qc": BODY["qc"], "shots": "10", "gradient": "theta"})
-    assert answer.status_code == 422
-    assert "Gradient must be JSON" in answer.text
+    response = await client.post("/ui/submit", data={"qc": BODY["qc"], "shots": "10", "gradient": "theta"})
+    assert response.status_code == 422
+    assert "Gradient must be JSON" in response.text

@@ -85,8 +85,8 @@ async def test_guard_is_before_every_route(
     answered = {}
     for method, path in _routes(guarded):
         sent = {**headers, **body.get("headers", {})}  # type: ignore[dict-item]
-        answer = await http.request(method, _address(path), content=body.get("content"), headers=sent)  # type: ignore[arg-type]
-        answered[method, path] = answer.status_code
+        response = await http.request(method, _address(path), content=body.get("content"), headers=sent)  # type: ignore[arg-type]
+        answered[method, path] = response.status_code
     public = {route for route, role in RIGHTS.items() if role is PUBLIC}
     assert {route for route, found in answered.items() if found != status} == public
 
@@ -95,9 +95,9 @@ async def test_guard_is_before_every_route(
 async def test_role_reaches_what_the_table_says(guarded: FastAPI, http: httpx.AsyncClient, role: Role) -> None:
     rejected = set()
     for method, path in set(_routes(guarded)) - {("GET", "/tasks/events")}:
-        answer = await http.request(method, _address(path), headers=_bearer(role))
-        assert answer.status_code != 401
-        if answer.status_code == 403:
+        response = await http.request(method, _address(path), headers=_bearer(role))
+        assert response.status_code != 401
+        if response.status_code == 403:
             rejected.add((method, path))
     assert rejected == {route for route, needed in RIGHTS.items() if needed is not None and not role.includes(needed)}
 
@@ -161,8 +161,8 @@ async def test_submission_passes_the_guard_without_the_framework(
     ]
     assert isinstance(submit, APIRoute)
     assert submit.get_route_handler().__module__ == "ketline.api.direct_route"
-    answer = await http.post("/tasks", json={"qc": "x"}, headers=_bearer("submitter"))
-    assert answer.status_code == 202
+    response = await http.post("/tasks", json={"qc": "x"}, headers=_bearer("submitter"))
+    assert response.status_code == 202
     assert [stored.spec.circuit for stored in repository.submissions] == ["x"]
 
 

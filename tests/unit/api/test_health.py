@@ -40,9 +40,9 @@ async def test_health_tells_what_answers(
     status: str,
 ) -> None:
     repository.error, publisher.error = database, queue
-    answer = await client.get("/health")
-    body = answer.json()
-    assert (answer.status_code, answer.headers["content-type"]) == (code, "application/json")
+    response = await client.get("/health")
+    body = response.json()
+    assert (response.status_code, response.headers["content-type"]) == (code, "application/json")
     assert abs((datetime.fromisoformat(body.pop("timestamp")) - datetime.now(UTC)).total_seconds()) < 60
     assert body == {
         "status": status,
@@ -51,37 +51,37 @@ async def test_health_tells_what_answers(
         **({"database_problem": "database_unavailable"} if database else {}),
         **({"queue_problem": "queue_unavailable"} if queue else {}),
     }
-    assert answer.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "no-store"
 
 
 async def test_livez_asks_nothing(
     client: httpx.AsyncClient, repository: FakeTaskRepository, publisher: FakeTaskPublisher
 ) -> None:
     repository.error, publisher.error = DATABASE_DOWN, QUEUE_DOWN
-    answer = await client.get("/livez")
-    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+    response = await client.get("/livez")
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
 
 
 async def test_ready_when_all_is_well(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": [], "stopping": False})
+    response = await client.get("/readyz")
+    assert (response.status_code, response.json()) == (200, {"status": "ready", "missing": [], "stopping": False})
 
 
 async def test_still_ready_with_the_queue_down(client: httpx.AsyncClient, publisher: FakeTaskPublisher) -> None:
     publisher.error = QUEUE_DOWN
-    answer = await client.get("/readyz")
+    response = await client.get("/readyz")
     body = {"status": "ready", "missing": ["queue"], "stopping": False, "queue_problem": "queue_unavailable"}
-    assert (answer.status_code, answer.json()) == (200, body)
+    assert (response.status_code, response.json()) == (200, body)
 
 
 async def test_not_ready_while_the_database_takes_no_writes(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.error = DatabaseReadOnly("at db.internal")
-    answer = await client.get("/readyz")
-    assert answer.status_code == 503
+    response = await client.get("/readyz")
+    assert response.status_code == 503
     body = {"status": "not_ready", "missing": ["database"], "stopping": False, "database_problem": "database_read_only"}
-    assert answer.json() == body
+    assert response.json() == body
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,21 @@ async def test_each_reason_is_a_503_with_its_code(
 ) -> None:
     repository.error = error("at db.internal")
     for path in ("/health", "/readyz"):
-        answer = await client.get(path)
-        assert (answer.status_code, answer.json()["database_problem"]) == (503, error.code)
-    answer = await client.post("/tasks", json={"qc": "x"})
-    assert (answer.status_code, answer.json()["code"]) == (503, error.code)
-    assert answer.headers["Retry-After"] == "2"
-    assert "internal" not in answer.text
+        response = await client.get(path)
+        assert (response.status_code, response.json()["database_problem"]) == (503, error.code)
+    response = await client.post("/tasks", json={"qc": "x"})
+    assert (response.status_code, response.json()["code"]) == (503, error.code)
+    assert response.headers["Retry-After"] == "2"
+    assert "internal" not in response.text
 
 
 async def test_not_ready_while_stopping(client: httpx.AsyncClient, stopping: list[bool]) -> None:
     stopping.append(True)
-    answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (503, {"status": "not_ready", "missing": [], "stopping": True})
+    response = await client.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "not_ready", "missing": [], "stopping": True})
 
 
 async def test_version_is_that_of_the_process_and_its_image(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/version")
-    assert (answer.status_code, answer.json()) == (200, {"version": "1.2.3", "revision": "76cb73e"})
-    assert answer.headers["cache-control"] == "no-store"
+    response = await client.get("/version")
+    assert (response.status_code, response.json()) == (200, {"version": "1.2.3", "revision": "76cb73e"})
+    assert response.headers["cache-control"] == "no-store"

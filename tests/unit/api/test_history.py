@@ -41,9 +41,9 @@ def signed_in(services: Services, options: ApiOptions) -> SignedIn:
 async def test_history_has_points_and_leaves_out_what_is_unknown(
     client: httpx.AsyncClient, history: FakeStatisticsHistory
 ) -> None:
-    answer = await client.get(f"{PATH}?{DAY}&step=3600&queue=simulate")
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.json() == {
+    response = await client.get(f"{PATH}?{DAY}&step=3600&queue=simulate")
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {
         "from": "2026-11-29T12:00:00.000000Z",
         "to": "2026-11-30T12:00:00.000000Z",
         "step_seconds": 3600,
@@ -115,14 +115,14 @@ async def test_history_is_that_of_a_day_by_default(client: httpx.AsyncClient, hi
 )
 async def test_default_step_gives_at_most_400_points(client: httpx.AsyncClient, length: timedelta, step: int) -> None:
     start = (NOON - length).isoformat().replace("+00:00", "Z")
-    answer = await client.get(f"{PATH}?from={start}&to=2026-11-30T12:00:00Z")
-    assert answer.json()["step_seconds"] == step
+    response = await client.get(f"{PATH}?from={start}&to=2026-11-30T12:00:00Z")
+    assert response.json()["step_seconds"] == step
 
 
 async def test_history_of_the_future_is_empty(client: httpx.AsyncClient, history: FakeStatisticsHistory) -> None:
     for future in ("from=9000-01-01T00:00:00Z", "from=9000-01-01T00:00:00Z&to=9000-01-02T00:00:00Z"):
-        answer = await client.get(f"{PATH}?{future}")
-        assert (answer.status_code, answer.json()["points"]) == (200, [])
+        response = await client.get(f"{PATH}?{future}")
+        assert (response.status_code, response.json()["points"]) == (200, [])
     assert history.queries == []
 
 
@@ -145,9 +145,9 @@ async def test_history_of_the_future_is_empty(client: httpx.AsyncClient, history
     ],
 )
 async def test_wrong_parameter_is_named(client: httpx.AsyncClient, parameters: str, named: str) -> None:
-    answer = await client.get(f"{PATH}?{parameters}")
-    assert answer.status_code == 422
-    assert [error["parameter"] for error in answer.json()["errors"]] == [named]
+    response = await client.get(f"{PATH}?{parameters}")
+    assert response.status_code == 422
+    assert [error["parameter"] for error in response.json()["errors"]] == [named]
 
 
 @pytest.mark.parametrize("role", [Role.READER, Role.SUBMITTER, Role.OPERATOR])

@@ -10,9 +10,9 @@ UNKNOWN = "/tasks/0f8b6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b"
 
 
 async def submitted(client: httpx.AsyncClient, **fields: object) -> str:
-    answer = await client.post("/tasks", json={"qc": "x", **fields})
-    assert answer.status_code == 202
-    return str(answer.headers["location"])
+    response = await client.post("/tasks", json={"qc": "x", **fields})
+    assert response.status_code == 202
+    return str(response.headers["location"])
 
 
 async def test_held_task_is_left_out_of_the_outbox_until_it_is_released(
@@ -23,11 +23,11 @@ async def test_held_task_is_left_out_of_the_outbox_until_it_is_released(
     assert (await client.get(address)).json()["hold"] is True
     assert (await client.get("/tasks")).json()["tasks"][0]["hold"] is True
     nudged = outbox.nudges
-    answer = await client.post(f"{address}/enqueue")
-    assert (answer.status_code, answer.json()["status"], answer.json()["hold"]) == (200, "pending", True)
+    response = await client.post(f"{address}/enqueue")
+    assert (response.status_code, response.json()["status"], response.json()["hold"]) == (200, "pending", True)
     assert outbox.nudges == nudged + 1
     again = await client.post(f"{address}/enqueue")
-    assert again.json()["released_at"] == answer.json()["released_at"]
+    assert again.json()["released_at"] == response.json()["released_at"]
 
 
 async def test_other_tasks_do_not_show_a_hold(client: httpx.AsyncClient) -> None:
@@ -49,24 +49,24 @@ async def test_release_says_why_it_cannot_be(client: httpx.AsyncClient) -> None:
 
 
 async def test_batch_may_hold_some(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await client.post("/tasks/batch", json={"tasks": [{"qc": "x", "hold": True}, {"qc": "y"}]})
-    assert answer.status_code == 202
+    response = await client.post("/tasks/batch", json={"tasks": [{"qc": "x", "hold": True}, {"qc": "y"}]})
+    assert response.status_code == 202
     assert [one.spec.hold for one in repository.submissions] == [True, False]
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None])
 async def test_hold_is_true_or_false(client: httpx.AsyncClient, value: object) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", "hold": value})
-    assert (answer.status_code, answer.json()["detail"]) == (422, "hold must be true or false.")
-    assert answer.json()["errors"][0]["pointer"] == "#/hold"
+    response = await client.post("/tasks", json={"qc": "x", "hold": value})
+    assert (response.status_code, response.json()["detail"]) == (422, "hold must be true or false.")
+    assert response.json()["errors"][0]["pointer"] == "#/hold"
 
 
 async def test_page_of_a_held_task_releases_it(app: FastAPI, client: httpx.AsyncClient) -> None:
     address = await submitted(client, hold=True)
     page = (await client.get(f"/ui{address}")).text
     assert "held until it is enqueued" in page
-    answer = await client.post(f"/ui{address}/enqueue")
-    assert answer.status_code == 303
+    response = await client.post(f"/ui{address}/enqueue")
+    assert response.status_code == 303
     page = (await client.get(f"/ui{address}")).text
     assert "held until it is enqueued" not in page
     assert "Released" in page

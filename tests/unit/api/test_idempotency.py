@@ -32,20 +32,20 @@ async def test_repeated_key_gives_the_original_body(client: httpx.AsyncClient) -
 async def test_key_with_another_body_is_a_422(client: httpx.AsyncClient, body: dict[str, object]) -> None:
     headers = {"Idempotency-Key": "run-42"}
     await client.post("/tasks", json={"qc": "x"}, headers=headers)
-    answer = await client.post("/tasks", json=body, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    response = await client.post("/tasks", json=body, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "k" * 256, "clé"])
 async def test_malformed_key_is_a_422(client: httpx.AsyncClient, key: str) -> None:
-    answer = await client.post("/tasks", json={"qc": "x"}, headers={b"Idempotency-Key": key.encode()})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["parameter"] == "Idempotency-Key"
+    response = await client.post("/tasks", json={"qc": "x"}, headers={b"Idempotency-Key": key.encode()})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["parameter"] == "Idempotency-Key"
 
 
 async def test_own_limits_are_stored(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", "timeout_s": 12.5, "max_attempts": 7})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "x", "timeout_s": 12.5, "max_attempts": 7})
+    assert response.status_code == 202
     [stored] = repository.submissions
     assert (stored.spec.time_limit_seconds, stored.spec.max_attempts) == (12.5, 7)
 
@@ -64,16 +64,16 @@ async def test_own_limits_are_stored(client: httpx.AsyncClient, repository: Fake
     ],
 )
 async def test_limits_out_of_range_are_rejected(client: httpx.AsyncClient, field: str, value: object) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", field: value})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == f"#/{field}"
+    response = await client.post("/tasks", json={"qc": "x", field: value})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == f"#/{field}"
 
 
 async def test_full_backlog_is_a_429_with_retry_after(client: httpx.AsyncClient, backlog: Backlog) -> None:
-    answers = [await client.post("/tasks", json={"qc": "x"}) for _ in range(6)]
-    assert [answer.status_code for answer in answers] == [202] * 5 + [429]
-    assert answers[-1].json()["code"] == "backlog_full"
-    assert int(answers[-1].headers["retry-after"]) > 0
+    responses = [await client.post("/tasks", json={"qc": "x"}) for _ in range(6)]
+    assert [response.status_code for response in responses] == [202] * 5 + [429]
+    assert responses[-1].json()["code"] == "backlog_full"
+    assert int(responses[-1].headers["retry-after"]) > 0
     await backlog.refresh()
     assert (await client.post("/tasks", json={"qc": "x"})).status_code == 429
 

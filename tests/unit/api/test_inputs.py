@@ -11,8 +11,8 @@ from tests.fakes import FakeTaskRepository
 async def test_inputs_are_stored_with_the_task(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     array = {"array": [[1, True], ["01", 0.5]]}
     inputs = {"theta": 0.3, "n": 4, "flag": True, "bits": "0101", "θ": -1, "array": array}
-    answer = await client.post("/tasks", json={"qc": "x", "inputs": inputs})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "x", "inputs": inputs})
+    assert response.status_code == 202
     stored = repository.submissions[0].spec.inputs
     assert stored == inputs
     assert [type(value) for value in stored.values()] == [float, int, bool, str, int, dict]
@@ -57,34 +57,34 @@ async def test_inputs_are_stored_with_the_task(client: httpx.AsyncClient, reposi
 async def test_other_inputs_are_rejected(
     client: httpx.AsyncClient, repository: FakeTaskRepository, inputs: Any
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", "inputs": inputs})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await client.post("/tasks", json={"qc": "x", "inputs": inputs})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
     assert not repository.submissions
 
 
 @pytest.mark.parametrize("wrong", [[None] * 300, [], {"b": 1}])
 async def test_only_the_first_fault_of_inputs_is_reported(client: httpx.AsyncClient, wrong: Any) -> None:
     """Of a union every member would list its own for every value: seconds, and gigabytes."""
-    answer = await client.post("/tasks", json={"qc": "x", "inputs": {f"a{number}": wrong for number in range(5)}})
-    [error] = answer.json()["errors"]
+    response = await client.post("/tasks", json={"qc": "x", "inputs": {f"a{number}": wrong for number in range(5)}})
+    [error] = response.json()["errors"]
     assert error["pointer"] == "#/inputs"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 async def test_inputs_are_finite(client: httpx.AsyncClient, repository: FakeTaskRepository, number: str) -> None:
-    answer = await client.post(
+    response = await client.post(
         "/tasks",
         content=f'{{"qc": "x", "inputs": {{"a": {number}}}}}',
         headers={"Content-Type": "application/json"},
     )
-    assert answer.status_code in (400, 422)
+    assert response.status_code in (400, 422)
     assert not repository.submissions
 
 
 async def test_a_key_stands_for_the_inputs_too(client: httpx.AsyncClient) -> None:
-    answers = [
+    responses = [
         await client.post("/tasks", json={"qc": "x", "inputs": inputs}, headers={"Idempotency-Key": "k"})
         for inputs in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 3})
     ]
-    assert [answer.status_code for answer in answers] == [202, 202, 422]
-    assert answers[0].json() == answers[1].json()
+    assert [response.status_code for response in responses] == [202, 202, 422]
+    assert responses[0].json() == responses[1].json()

@@ -56,7 +56,7 @@ async def test_no_cache_gives_a_response_to_another_member(client: httpx.AsyncCl
     for (method, path), role in RIGHTS.items():
         # A stream has no end, its headers are those of HEAD.
         asked = "HEAD" if path == "/tasks/events" else method
-        answer = await client.request(asked, re.sub(r"\{[^}]+\}", SOME_ID, path))
-        if role is not PUBLIC and not re.search(r"\bno-(store|cache)\b", answer.headers.get("cache-control", "")):
-            kept[method, path] = answer.headers
+        response = await client.request(asked, re.sub(r"\{[^}]+\}", SOME_ID, path))
+        if role is not PUBLIC and not re.search(r"\bno-(store|cache)\b", response.headers.get("cache-control", "")):
+            kept[method, path] = response.headers
     assert kept == {}

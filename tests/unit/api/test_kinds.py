@@ -24,10 +24,10 @@ def worker(*queues: str) -> LiveWorker:
 async def test_conversion_travels_on_its_queue_and_shows_what_it_is(
     client: httpx.AsyncClient, outbox: FakeOutbox
 ) -> None:
-    answer = await client.post("/tasks", json={**CONVERSION, "profile": "adaptive", "bitcode": True})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={**CONVERSION, "profile": "adaptive", "bitcode": True})
+    assert response.status_code == 202
     assert [dispatch.queue for dispatch in outbox.dispatches] == [CONVERSIONS]
-    task = (await client.get(answer.headers["location"])).json()
+    task = (await client.get(response.headers["location"])).json()
     assert {name: task[name] for name in ("kind", "target", "qir_profile", "bitcode", "shots")} == {
         "kind": "convert",
         "target": "qir",
@@ -39,8 +39,8 @@ async def test_conversion_travels_on_its_queue_and_shows_what_it_is(
 
 
 async def test_simulation_shows_no_kind(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks", json={"qc": "qubit q;", "kind": "simulate"})
-    task = (await client.get(answer.headers["location"])).json()
+    response = await client.post("/tasks", json={"qc": "qubit q;", "kind": "simulate"})
+    task = (await client.get(response.headers["location"])).json()
     assert not {"kind", "target", "qir_profile", "bitcode", "backend"} & set(task)
 
 
@@ -70,9 +70,9 @@ async def test_simulation_shows_no_kind(client: httpx.AsyncClient) -> None:
 async def test_field_that_does_not_fit_the_kind_is_an_error(
     client: httpx.AsyncClient, body: dict[str, Any], field: str, text: str
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "qubit q;", **body})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    [error] = answer.json()["errors"]
+    response = await client.post("/tasks", json={"qc": "qubit q;", **body})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    [error] = response.json()["errors"]
     assert error["pointer"] == f"#/{field}"
     assert text in error["detail"]
 
@@ -106,9 +106,9 @@ async def test_time_limit_of_a_run_may_be_longer_than_that_of_a_simulation(
 
 async def test_waiting_for_completion_is_for_clients_of_older_services(client: httpx.AsyncClient) -> None:
     body = {"qc": "qubit q;", "kind": "run", "backend": "aer", "wait_for_completion": True}
-    answer = await client.post("/tasks", json=body)
-    assert answer.status_code == 422
-    [error] = answer.json()["errors"]
+    response = await client.post("/tasks", json=body)
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
     assert error["pointer"] == "#/wait_for_completion"
 
 
@@ -121,5 +121,5 @@ async def test_output_is_of_conversions_only(client: httpx.AsyncClient) -> None:
 
 
 async def test_only_simulations_are_validated(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/validate", json=CONVERSION)
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/kind")
+    response = await client.post("/validate", json=CONVERSION)
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "#/kind")

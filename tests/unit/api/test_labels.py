@@ -24,17 +24,17 @@ def nested(depth: int) -> object:
 
 
 async def test_labels_are_stored_and_read_back(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", **LABELS})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "x", **LABELS})
+    assert response.status_code == 202
     [stored] = repository.submissions
     assert stored.spec.labels == Labels(**LABELS)  # type: ignore[arg-type]
-    task = (await client.get(answer.headers["location"])).json()
+    task = (await client.get(response.headers["location"])).json()
     assert {name: task[name] for name in LABELS} == LABELS
 
 
 async def test_task_without_labels_has_none(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", "tags": [], "metadata": {}})
-    task = (await client.get(answer.headers["location"])).json()
+    response = await client.post("/tasks", json={"qc": "x", "tags": [], "metadata": {}})
+    task = (await client.get(response.headers["location"])).json()
     assert not {"name", "tags", "metadata", "scheduled_for", "rerun_of"} & set(task)
 
 
@@ -84,9 +84,9 @@ WRONG: dict[str, list[object]] = {
 async def test_other_labels_are_rejected_by_name(
     client: httpx.AsyncClient, repository: FakeTaskRepository, field: str, value: object
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", field: value})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["pointer"].split("/")[1] == field
+    response = await client.post("/tasks", json={"qc": "x", field: value})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["pointer"].split("/")[1] == field
     assert repository.submissions == []
 
 
@@ -104,18 +104,18 @@ async def test_task_is_scheduled_a_leap_year_ahead_at_most(
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 async def test_metadata_is_finite(client: httpx.AsyncClient, repository: FakeTaskRepository, number: str) -> None:
-    answer = await client.post(
+    response = await client.post(
         "/tasks",
         content=f'{{"qc": "x", "metadata": {{"a": [{number}]}}}}',
         headers={"Content-Type": "application/json"},
     )
-    assert (answer.status_code, repository.submissions) == (422, [])
+    assert (response.status_code, repository.submissions) == (422, [])
 
 
 async def test_rejection_does_not_repeat_metadata(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", "metadata": {"a": "SECRET\x00"}})
-    assert answer.status_code == 422
-    assert "SECRET" not in answer.text
+    response = await client.post("/tasks", json={"qc": "x", "metadata": {"a": "SECRET\x00"}})
+    assert response.status_code == 422
+    assert "SECRET" not in response.text
 
 
 @pytest.mark.parametrize("change", [{"name": "n"}, {"tags": ["t"]}, {"metadata": {"a": 1}}])
@@ -131,20 +131,20 @@ async def test_a_key_stands_for_the_labels_too(client: httpx.AsyncClient, change
 async def test_a_key_stands_for_the_schedule_however_it_is_written(client: httpx.AsyncClient) -> None:
     moment = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     times = [moment.isoformat(), moment.strftime("%Y-%m-%dt%H:%M:%S.000z"), (moment + timedelta(seconds=1)).isoformat()]
-    answers = [
+    responses = [
         await client.post("/tasks", json={"qc": "x", "scheduled_for": time}, headers={"Idempotency-Key": "k"})
         for time in times
     ]
-    assert [answer.status_code for answer in answers] == [202, 202, 422]
-    assert answers[0].json() == answers[1].json()
+    assert [response.status_code for response in responses] == [202, 202, 422]
+    assert responses[0].json() == responses[1].json()
 
 
 async def test_scheduled_task_is_left_to_the_dispatcher(
     client: httpx.AsyncClient, repository: FakeTaskRepository, outbox: FakeOutbox
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", "scheduled_for": "2026-01-02T05:04:05.5+02:00"})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "x", "scheduled_for": "2026-01-02T05:04:05.5+02:00"})
+    assert response.status_code == 202
     assert repository.submissions[0].spec.scheduled_for == datetime(2026, 1, 2, 3, 4, 5, 500000, tzinfo=UTC)
     assert (repository.taken, outbox.dispatches) == ([False], [])
-    task = (await client.get(answer.headers["location"])).json()
+    task = (await client.get(response.headers["location"])).json()
     assert task["scheduled_for"] == "2026-01-02T03:04:05.500000Z"

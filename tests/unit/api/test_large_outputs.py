@@ -148,9 +148,9 @@ async def test_problems(client: httpx.AsyncClient, repository: FakeTaskRepositor
 
 @pytest.mark.usefixtures("points")
 async def test_point_beyond_the_last(client: httpx.AsyncClient) -> None:
-    answer = await client.get(f"{ADDRESS}?point=3")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert "less than 3" in answer.json()["detail"]
+    response = await client.get(f"{ADDRESS}?point=3")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert "less than 3" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])

@@ -30,8 +30,8 @@ def body(**changes: Any) -> dict[str, Any]:
 
 async def submitted(client: httpx.AsyncClient, repository: FakeTaskRepository, **changes: Any) -> Any:
     """The spec that is stored for such a body."""
-    answer = await client.post("/tasks", json=body(**changes))
-    assert answer.status_code == 202, answer.text
+    response = await client.post("/tasks", json=body(**changes))
+    assert response.status_code == 202, response.text
     return repository.submissions[-1].spec
 
 
@@ -45,9 +45,9 @@ async def test_body_is_the_same_as_ours(client: httpx.AsyncClient, repository: F
 
 
 async def test_answer_is_the_same_as_to_ours(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks", json=body())
-    assert set(answer.json()) == {"task_id", "message", "submitted_at", "correlation_id"}
-    assert answer.headers["location"] == f"/tasks/{answer.json()['task_id']}"
+    response = await client.post("/tasks", json=body())
+    assert set(response.json()) == {"task_id", "message", "submitted_at", "correlation_id"}
+    assert response.headers["location"] == f"/tasks/{response.json()['task_id']}"
 
 
 async def test_what_is_left_out_has_the_defaults_of_the_service(
@@ -185,8 +185,8 @@ async def test_task_of_our_shape_shows_none_of_these_names(client: httpx.AsyncCl
 
 async def test_names_of_the_service_cannot_be_changed(client: httpx.AsyncClient) -> None:
     address = (await client.post("/tasks", json=body())).headers["location"]
-    answer = await client.patch(address, json={"meta_data": {"depth": 1}})
-    assert (answer.status_code, answer.json()["code"]) == (422, "field_read_only")
+    response = await client.patch(address, json={"meta_data": {"depth": 1}})
+    assert (response.status_code, response.json()["code"]) == (422, "field_read_only")
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ async def test_python_source_is_rejected_with_what_to_send_instead(
     client: httpx.AsyncClient, repository: FakeTaskRepository, circuit_type: str, writer: str
 ) -> None:
     source = "from qiskit import QuantumCircuit\nqc = QuantumCircuit(1)"
-    answer = await client.post("/tasks", json=body(circuit_type=circuit_type, circuit_data=source))
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, "python_source_refused")
+    response = await client.post("/tasks", json=body(circuit_type=circuit_type, circuit_data=source))
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "python_source_refused")
     assert writer in problem["message"]
     assert "'qasm'" in problem["message"]
     assert problem["errors"][0]["pointer"] == "#/payload/circuit_type"
@@ -254,9 +254,9 @@ async def test_bad_body_is_rejected_by_the_names_of_its_shape(
     pointer: str,
     detail: str,
 ) -> None:
-    answer = await client.post("/tasks", json=body(**changes))
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, "invalid_request")
+    response = await client.post("/tasks", json=body(**changes))
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "invalid_request")
     error = problem["errors"][0]
     assert error["pointer"] == pointer
     assert error["detail"].startswith(detail)
@@ -265,13 +265,13 @@ async def test_bad_body_is_rejected_by_the_names_of_its_shape(
 
 async def test_far_time_is_rejected(client: httpx.AsyncClient) -> None:
     far = (datetime.now(UTC) + timedelta(days=400)).replace(tzinfo=None).isoformat(timespec="seconds")
-    answer = await client.post("/tasks", json=body(scheduled_for=far))
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/scheduled_for")
+    response = await client.post("/tasks", json=body(scheduled_for=far))
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "#/scheduled_for")
 
 
 async def test_large_program_is_rejected(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks", json=body(circuit_data=QASM2 + " " * 3000))
-    assert (answer.status_code, answer.json()["code"]) == (413, "program_too_large")
+    response = await client.post("/tasks", json=body(circuit_data=QASM2 + " " * 3000))
+    assert (response.status_code, response.json()["code"]) == (413, "program_too_large")
 
 
 async def test_body_of_either_shape_without_a_program(client: httpx.AsyncClient) -> None:
@@ -283,14 +283,14 @@ async def test_body_of_either_shape_without_a_program(client: httpx.AsyncClient)
 
 async def test_body_with_very_many_unknown_fields_is_rejected(client: httpx.AsyncClient) -> None:
     many = {f"field{number}": 1 for number in range(500)}
-    answer = await client.post("/tasks", json={**body(), **many})
-    assert answer.json()["errors"] == [{"pointer": "#", "detail": "has 502 errors"}]
+    response = await client.post("/tasks", json={**body(), **many})
+    assert response.json()["errors"] == [{"pointer": "#", "detail": "has 502 errors"}]
 
 
 @pytest.mark.parametrize("path", ["/tasks/batch", "/validate"])
 async def test_other_routes_take_our_shape_only(client: httpx.AsyncClient, path: str) -> None:
-    answer = await client.post(path, json={"tasks": [body()]} if path.endswith("batch") else body())
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await client.post(path, json={"tasks": [body()]} if path.endswith("batch") else body())
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 async def test_openapi_describes_both_shapes(client: httpx.AsyncClient) -> None:
@@ -301,5 +301,7 @@ async def test_openapi_describes_both_shapes(client: httpx.AsyncClient) -> None:
         "application/vnd.ketline.legacy+json": "LegacyRequest",
     }
     for media_type, part in content.items():
-        answer = await client.post("/tasks", content=json.dumps(part["example"]), headers={"Content-Type": media_type})
-        assert answer.status_code == 202, media_type
+        response = await client.post(
+            "/tasks", content=json.dumps(part["example"]), headers={"Content-Type": media_type}
+        )
+        assert response.status_code == 202, media_type

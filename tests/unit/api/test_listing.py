@@ -25,8 +25,8 @@ LATER = datetime(2026, 1, 3, tzinfo=UTC)
 
 
 async def asked(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, address: str) -> TaskQuery:
-    answer = await client.get(address)
-    assert answer.status_code == 200, answer.text
+    response = await client.get(address)
+    assert response.status_code == 200, response.text
     return catalogue.queries[-1]
 
 
@@ -41,13 +41,13 @@ async def test_list_without_parameters_has_the_newest_tasks(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue
 ) -> None:
     submitted = await client.post("/tasks", json={"qc": "SECRET", "name": "n", "tags": ["t"], "metadata": {"a": 1}})
-    answer = await client.get("/tasks")
+    response = await client.get("/tasks")
     assert catalogue.queries == [TaskQuery(order=Order.NEWEST_FIRST, limit=50)]
-    assert list(answer.json()) == ["tasks"]
-    [task] = answer.json()["tasks"]
+    assert list(response.json()) == ["tasks"]
+    [task] = response.json()["tasks"]
     assert (task["task_id"], task["status"]) == (submitted.json()["task_id"], "pending")
     assert (task["name"], task["tags"]) == ("n", ["t"])
-    assert "SECRET" not in answer.text
+    assert "SECRET" not in response.text
     assert not {"status_history", "result", "circuit", "profile", "metadata", "error", "completed_at"} & set(task)
 
 
@@ -98,9 +98,9 @@ async def test_next_leads_on_in_the_same_list(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, address: str
 ) -> None:
     catalogue.next = HERE
-    answer = await client.get(address)
-    following = answer.json()["next"]
-    assert answer.headers["link"] == f'<{following}>; rel="next"'
+    response = await client.get(address)
+    following = response.json()["next"]
+    assert response.headers["link"] == f'<{following}>; rel="next"'
     first, query = catalogue.queries[-1], await asked(client, catalogue, following)
     assert query.after == HERE
     assert (query.which, query.order, query.limit, query.parts) == (
@@ -128,16 +128,16 @@ async def test_cursor_of_another_list_is_rejected(
     catalogue.next = HERE
     following = (await client.get("/tasks?tag=a")).json()["next"]
     [cursor] = parse_qs(urlsplit(following).query)["cursor"]
-    answer = await client.get(other, params={**httpx.URL(other).params, "cursor": cursor})
-    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_cursor")
+    response = await client.get(other, params={**httpx.URL(other).params, "cursor": cursor})
+    assert (response.status_code, response.json()["code"]) == (422, "unknown_cursor")
 
 
 @pytest.mark.parametrize("place", ["", "now 5", "2026-01-02 5", "0001-01-01T00:00:00+10:00 " + str(HERE.task_id)])
 async def test_cursor_with_an_invalid_position_is_rejected(client: httpx.AsyncClient, place: str) -> None:
     """The check is no secret: whoever forges it must not get further than a rejection."""
     check = sha256(f"\n{place}".encode()).digest()[:9]
-    answer = await client.get("/tasks", params={"cursor": urlsafe_b64encode(check + place.encode()).decode()})
-    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_cursor")
+    response = await client.get("/tasks", params={"cursor": urlsafe_b64encode(check + place.encode()).decode()})
+    assert (response.status_code, response.json()["code"]) == (422, "unknown_cursor")
 
 
 async def test_garbled_cursor_is_rejected(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue) -> None:
@@ -145,10 +145,10 @@ async def test_garbled_cursor_is_rejected(client: httpx.AsyncClient, catalogue: 
     [good] = parse_qs(urlsplit((await client.get("/tasks")).json()["next"]).query)["cursor"]
     wrong = ["", "x", "%00", "é", "====", good[:-1], good[1:], good + "A", good.swapcase(), "A" * 100]
     for cursor in wrong:
-        answer = await client.get("/tasks", params={"cursor": cursor})
-        assert (answer.status_code, answer.json()["code"]) == (422, "unknown_cursor"), cursor
-    answer = await client.get("/tasks", params={"cursor": "A" * 201})
-    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "cursor")
+        response = await client.get("/tasks", params={"cursor": cursor})
+        assert (response.status_code, response.json()["code"]) == (422, "unknown_cursor"), cursor
+    response = await client.get("/tasks", params={"cursor": "A" * 201})
+    assert (response.status_code, response.json()["errors"][0]["parameter"]) == (422, "cursor")
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,9 @@ async def test_garbled_cursor_is_rejected(client: httpx.AsyncClient, catalogue: 
 async def test_other_parameters_are_rejected_by_name(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, parameters: str, named: str
 ) -> None:
-    answer = await client.get(f"/tasks?{parameters}")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert [error["parameter"] for error in answer.json()["errors"]] == [named]
+    response = await client.get(f"/tasks?{parameters}")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert [error["parameter"] for error in response.json()["errors"]] == [named]
     assert catalogue.queries == []
 
 
@@ -209,33 +209,33 @@ async def test_other_parameters_are_rejected_by_name(
 async def test_contradictory_filters_are_rejected(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, parameters: str, named: str
 ) -> None:
-    answer = await client.get(f"/tasks?{parameters}")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert [error["parameter"] for error in answer.json()["errors"]] == [named]
+    response = await client.get(f"/tasks?{parameters}")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert [error["parameter"] for error in response.json()["errors"]] == [named]
     assert catalogue.queries == []
 
 
 async def test_database_outage_is_a_problem(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     repository.error = DatabaseUnavailable("away")
     for address in ("/tasks", "/tasks/stats"):
-        answer = await client.get(address)
-        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        response = await client.get(address)
+        assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
 
 
 async def test_statistics_are_returned(client: httpx.AsyncClient) -> None:
     for kind in ({}, {"kind": "convert", "target": "qpy"}):
         await client.post("/tasks", json={"qc": "x", **kind})
-    answer = await client.get("/tasks/stats")
-    body: dict[str, Any] = answer.json()
-    assert (answer.status_code, set(body)) == (200, {"counted_at", "counts", "rates", "queues"})
+    response = await client.get("/tasks/stats")
+    body: dict[str, Any] = response.json()
+    assert (response.status_code, set(body)) == (200, {"counted_at", "counts", "rates", "queues"})
     assert body["counts"] == {"pending": 2, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}
     assert body["rates"] == [{"minutes": 5, "completed_per_minute": 1.5, "failed_per_minute": 0.0}]
     assert body["queues"] == {name: {"waiting": 1, "processing": 0} for name in ("convert", "simulate")}
 
 
 async def test_statistics_take_no_parameters(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/tasks/stats?status=failed")
-    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "status")
+    response = await client.get("/tasks/stats?status=failed")
+    assert (response.status_code, response.json()["errors"][0]["parameter"]) == (422, "status")
 
 
 async def test_statistics_are_not_counted_for_each_request(
@@ -249,6 +249,6 @@ async def test_statistics_are_not_counted_for_each_request(
 async def test_many_repeated_parameters_cost_little(client: httpx.AsyncClient) -> None:
     query = "&".join(["limit=1"] * 8000)
     before = time.process_time()
-    answer = await client.get(f"/tasks?{query}")
-    assert answer.json()["errors"] == [{"parameter": "limit", "detail": "must be given once"}]
+    response = await client.get(f"/tasks?{query}")
+    assert response.json()["errors"] == [{"parameter": "limit", "detail": "must be given once"}]
     assert time.process_time() - before < 1.0, "it was 2.7 s when names were counted for each of them"

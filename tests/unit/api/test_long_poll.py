@@ -49,14 +49,14 @@ async def test_answer_comes_when_the_task_ends(
     async with waiting(watch, client.get(f"/tasks/{task_id}?wait=30")) as asking:
         assert not asking.done()
         end(watch, repository, task_id)
-        answer = await asking
-    assert answer.json()["status"] == "completed"
-    assert "Preference-Applied" not in answer.headers
+        response = await asking
+    assert response.json()["status"] == "completed"
+    assert "Preference-Applied" not in response.headers
 
 
 async def test_answer_comes_when_the_time_is_up(client: httpx.AsyncClient, task_id: TaskId) -> None:
-    answer = await client.get(f"/tasks/{task_id}?wait=0.05")
-    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+    response = await client.get(f"/tasks/{task_id}?wait=0.05")
+    assert (response.status_code, response.json()["status"]) == (200, "pending")
 
 
 async def test_task_that_began_meanwhile_is_answered_so(
@@ -65,8 +65,8 @@ async def test_task_that_began_meanwhile_is_answered_so(
     async with waiting(watch, client.get(f"/tasks/{task_id}?wait=0.2")) as asking:
         repository.change(task_id, TaskStatus.PROCESSING)
         watch.on_change([Change(task_id=task_id, status=TaskStatus.PROCESSING)])
-        answer = await asking
-    assert (answer.status_code, answer.json()["status"]) == (200, "processing")
+        response = await asking
+    assert (response.status_code, response.json()["status"]) == (200, "processing")
 
 
 async def test_ended_task_is_answered_at_once(
@@ -74,8 +74,8 @@ async def test_ended_task_is_answered_at_once(
 ) -> None:
     repository.change(task_id, TaskStatus.FAILED)
     async with asyncio.timeout(SECONDS):
-        answer = await client.get(f"/tasks/{task_id}?wait=30")
-    assert answer.json()["status"] == "failed"
+        response = await client.get(f"/tasks/{task_id}?wait=30")
+    assert response.json()["status"] == "failed"
 
 
 async def test_preference_is_applied_and_confirmed(
@@ -84,8 +84,8 @@ async def test_preference_is_applied_and_confirmed(
     request = client.get(f"/tasks/{task_id}", headers={"Prefer": "respond-async, wait=20"})
     async with waiting(watch, request) as asking:
         end(watch, repository, task_id)
-        answer = await asking
-    assert answer.headers["Preference-Applied"] == "wait=20"
+        response = await asking
+    assert response.headers["Preference-Applied"] == "wait=20"
 
 
 @pytest.mark.parametrize(
@@ -103,23 +103,23 @@ async def test_preference_is_applied_and_confirmed(
 async def test_preference_that_cannot_be_read_is_ignored(
     client: httpx.AsyncClient, task_id: TaskId, prefer: str, applied: str | None
 ) -> None:
-    answer = await client.get(f"/tasks/{task_id}", headers={"Prefer": prefer})
-    assert answer.headers.get("Preference-Applied") == applied
+    response = await client.get(f"/tasks/{task_id}", headers={"Prefer": prefer})
+    assert response.headers.get("Preference-Applied") == applied
 
 
 async def test_longer_preference_is_cut(
     client: httpx.AsyncClient, repository: FakeTaskRepository, task_id: TaskId
 ) -> None:
     repository.change(task_id, TaskStatus.COMPLETED)
-    answer = await client.get(f"/tasks/{task_id}", headers={"Prefer": "wait=999999999"})
-    assert answer.headers["Preference-Applied"] == "wait=30"
+    response = await client.get(f"/tasks/{task_id}", headers={"Prefer": "wait=999999999"})
+    assert response.headers["Preference-Applied"] == "wait=30"
 
 
 @pytest.mark.parametrize("wait", ["31", "-1", "nan", "inf", "soon", ""])
 async def test_bad_wait_is_rejected(client: httpx.AsyncClient, task_id: TaskId, wait: str) -> None:
-    answer = await client.get(f"/tasks/{task_id}?wait={wait}")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["parameter"] == "wait"
+    response = await client.get(f"/tasks/{task_id}?wait={wait}")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["parameter"] == "wait"
 
 
 async def test_submission_that_ends_in_time_is_answered_with_the_task(
@@ -129,17 +129,17 @@ async def test_submission_that_ends_in_time_is_answered_with_the_task(
     async with waiting(watch, request) as asking:
         task_id = repository.submissions[-1].task_id
         end(watch, repository, task_id)
-        answer = await asking
-    assert (answer.status_code, answer.json()["status"]) == (200, "completed")
-    assert answer.headers["Location"] == f"/tasks/{task_id}"
-    assert answer.headers["Preference-Applied"] == "wait=30"
-    assert answer.headers["Content-Type"] == "application/json"
+        response = await asking
+    assert (response.status_code, response.json()["status"]) == (200, "completed")
+    assert response.headers["Location"] == f"/tasks/{task_id}"
+    assert response.headers["Preference-Applied"] == "wait=30"
+    assert response.headers["Content-Type"] == "application/json"
 
 
 async def test_submission_that_takes_longer_is_answered_as_any(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks", json={"qc": BELL}, headers={"Prefer": "wait=0"})
-    assert (answer.status_code, answer.json()["message"]) == (202, "Task submitted successfully.")
-    assert answer.headers["Preference-Applied"] == "wait=0"
+    response = await client.post("/tasks", json={"qc": BELL}, headers={"Prefer": "wait=0"})
+    assert (response.status_code, response.json()["message"]) == (202, "Task submitted successfully.")
+    assert response.headers["Preference-Applied"] == "wait=0"
 
 
 async def test_stopping_process_answers_as_things_stand(
@@ -147,8 +147,8 @@ async def test_stopping_process_answers_as_things_stand(
 ) -> None:
     async with waiting(watch, client.get(f"/tasks/{task_id}?wait=30")) as asking:
         watch.close()
-        answer = await asking
-    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+        response = await asking
+    assert (response.status_code, response.json()["status"]) == (200, "pending")
 
 
 async def test_task_that_is_deleted_meanwhile_is_not_found(
@@ -157,8 +157,8 @@ async def test_task_that_is_deleted_meanwhile_is_not_found(
     async with waiting(watch, client.get(f"/tasks/{task_id}?wait=30")) as asking:
         del repository.tasks[task_id]
         await watch.poll()
-        answer = await asking
-    assert answer.status_code == 404
+        response = await asking
+    assert response.status_code == 404
 
 
 async def test_database_outage_during_a_wait_is_a_problem(
@@ -167,8 +167,8 @@ async def test_database_outage_during_a_wait_is_a_problem(
     async with waiting(watch, client.get(f"/tasks/{task_id}?wait=30")) as asking:
         repository.error = DatabaseUnavailable("away")
         watch.on_change([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
-        answer = await asking
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        response = await asking
+    assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
 
 
 async def test_client_that_disconnects_frees_its_resources(app: FastAPI, watch: Watch, task_id: TaskId) -> None:
@@ -210,11 +210,11 @@ async def test_stored_submission_is_accepted_whatever_comes_of_the_wait(
         else:
             del repository.tasks[task_id]
         watch.on_change([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
-        answer = await asking
-    assert (answer.status_code, answer.json()["task_id"]) == (202, str(task_id))
+        response = await asking
+    assert (response.status_code, response.json()["task_id"]) == (202, str(task_id))
 
 
 async def test_wait_in_the_address_wins_even_if_it_is_none(client: httpx.AsyncClient, task_id: TaskId) -> None:
     async with asyncio.timeout(SECONDS):
-        answer = await client.get(f"/tasks/{task_id}?wait=0", headers={"Prefer": "wait=30"})
-    assert "Preference-Applied" not in answer.headers
+        response = await client.get(f"/tasks/{task_id}?wait=0", headers={"Prefer": "wait=30"})
+    assert "Preference-Applied" not in response.headers

@@ -21,11 +21,11 @@ PROGRAM = {"qc": 'OPENQASM 3.0; include "stdgates.inc"; qubit q; bit c; h q; c =
 
 
 async def scraped(client: httpx.AsyncClient) -> Series:
-    answer = await client.get("/metrics")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert answer.headers["cache-control"] == "no-store"
-    return parsed(answer.text)
+    response = await client.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert response.headers["cache-control"] == "no-store"
+    return parsed(response.text)
 
 
 async def test_request_is_counted_by_route_and_status(client: httpx.AsyncClient) -> None:
@@ -116,8 +116,8 @@ async def test_metrics_need_an_operator(
     transport = httpx.ASGITransport(create_app(protected, options))
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://ketline.test", headers=headers) as client:
-        answer = await client.get("/metrics")
-        assert answer.status_code == status
+        response = await client.get("/metrics")
+        assert response.status_code == status
     transport = httpx.ASGITransport(create_metrics_app(services.scrape))
     async with httpx.AsyncClient(transport=transport, base_url="http://anything") as open_to_all:
         found = await scraped(open_to_all)

@@ -45,17 +45,19 @@ BODY = {"qc": "qubit q;", "observables": [{"Z": 1.0}], "noise": {"name": "depola
 async def test_mitigation_is_stored_and_shown(
     client: httpx.AsyncClient, repository: FakeTaskRepository, given: Any, expected: Mitigation
 ) -> None:
-    answer = await client.post("/tasks", json={**BODY, "mitigation": given})
-    assert answer.status_code == 202, answer.text
+    response = await client.post("/tasks", json={**BODY, "mitigation": given})
+    assert response.status_code == 202, response.text
     assert repository.submissions[0].spec.options.mitigation == expected
-    view = (await client.get(answer.headers["location"])).json()
+    view = (await client.get(response.headers["location"])).json()
     assert view["mitigation"] == expected.as_json()
 
 
 async def test_readout_is_corrected_with_shots(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     for more in ({"shots": 100}, {"precision": 0.1}):
-        answer = await client.post("/tasks/batch", json={"tasks": [{**BODY, **more, "mitigation": {"readout": True}}]})
-        assert answer.status_code == 202, answer.text
+        response = await client.post(
+            "/tasks/batch", json={"tasks": [{**BODY, **more, "mitigation": {"readout": True}}]}
+        )
+        assert response.status_code == 202, response.text
         assert repository.submissions[-1].spec.options.mitigation == Mitigation(readout=True)
 
 
@@ -74,8 +76,8 @@ async def test_readout_of_counts_is_corrected(
 ) -> None:
     for of_counts in ({}, {"outputs": ["counts", "probabilities"]}, {"noise": None, "device": "line-27"}):
         body = {**BODY, "observables": [], "mitigation": {"readout": readout}, **of_counts}
-        answer = await client.post("/tasks", json=body)
-        assert answer.status_code == 202, answer.text
+        response = await client.post("/tasks", json=body)
+        assert response.status_code == 202, response.text
         expected = Mitigation(readout=True, calibration_shots=shots)
         assert repository.submissions[-1].spec.options.mitigation == expected
         assert mitigation_of(expected.as_json()) == expected
@@ -142,9 +144,9 @@ async def test_result_has_the_corrected_counts(client: httpx.AsyncClient, reposi
 async def test_what_makes_no_sense_is_rejected(
     client: httpx.AsyncClient, repository: FakeTaskRepository, body: dict[str, Any], pointer: str, words: str
 ) -> None:
-    answer = await client.post("/tasks", json={**BODY, **body})
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, "invalid_request"), problem
+    response = await client.post("/tasks", json={**BODY, **body})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "invalid_request"), problem
     assert problem["errors"][0]["pointer"].startswith(pointer)
     assert words in problem["detail"]
     assert repository.submissions == []

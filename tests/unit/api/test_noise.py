@@ -37,8 +37,8 @@ def model(*errors: Any) -> dict[str, Any]:
     "noise", [DEPOLARIZING, RELAXATION, READOUT, model(ERROR, MISREADING), model(), [DEPOLARIZING, READOUT, model()]]
 )
 async def test_noise_is_stored(client: httpx.AsyncClient, repository: FakeTaskRepository, noise: Any) -> None:
-    answer = await client.post("/tasks", json={"qc": "qubit q;", "noise": noise})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "qubit q;", "noise": noise})
+    assert response.status_code == 202
     assert repository.submissions[0].spec.options.noise == noise
 
 
@@ -93,9 +93,9 @@ async def test_noise_is_stored(client: httpx.AsyncClient, repository: FakeTaskRe
 async def test_other_shapes_are_rejected(
     client: httpx.AsyncClient, repository: FakeTaskRepository, noise: Any, pointer: str, words: str
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "qubit q;", "noise": noise})
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, "invalid_request")
+    response = await client.post("/tasks", json={"qc": "qubit q;", "noise": noise})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "invalid_request")
     if words != "100 errors":
         assert problem["errors"][0]["pointer"].startswith(f"#/noise{pointer}")
     assert words in problem["detail"]
@@ -105,28 +105,28 @@ async def test_other_shapes_are_rejected(
 @pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity"])
 async def test_numbers_are_finite(client: httpx.AsyncClient, number: str) -> None:
     body = f'{{"qc": "qubit q;", "noise": {{"name": "depolarizing", "one_qubit": {number}}}}}'
-    answer = await client.post("/tasks", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 422
-    assert "must be a finite number" in answer.json()["detail"]
+    response = await client.post("/tasks", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+    assert "must be a finite number" in response.json()["detail"]
 
 
 async def test_deep_nesting_is_rejected(client: httpx.AsyncClient) -> None:
     body = '{"qc": "qubit q;", "noise": ' + "[" * 1000 + "]" * 1000 + "}"
-    answer = await client.post("/tasks", content=body, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_json")
+    response = await client.post("/tasks", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_json")
 
 
 @pytest.mark.parametrize("kind", [{"kind": "convert", "target": "qpy"}, {"kind": "run", "backend": "other"}])
 async def test_only_simulations_have_noise(client: httpx.AsyncClient, kind: dict[str, str]) -> None:
-    answer = await client.post("/tasks", json={"qc": "qubit q;", "noise": DEPOLARIZING, **kind})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == "#/noise"
+    response = await client.post("/tasks", json={"qc": "qubit q;", "noise": DEPOLARIZING, **kind})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "#/noise"
 
 
 async def test_a_batch_names_the_item(client: httpx.AsyncClient) -> None:
     tasks = [{"qc": "qubit q;"}, {"qc": "qubit q;", "noise": {"name": "readout", "p01": 2, "p10": 0}}]
-    answer = await client.post("/tasks/batch", json={"tasks": tasks})
-    assert answer.json()["errors"][0]["pointer"] == "#/tasks/1/noise/p01"
+    response = await client.post("/tasks/batch", json={"tasks": tasks})
+    assert response.json()["errors"][0]["pointer"] == "#/tasks/1/noise/p01"
 
 
 async def test_a_task_shows_its_noise(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:

@@ -19,8 +19,8 @@ PAIR: list[dict[str, float]] = [{"ZZ": 1.0}, {"XX": 0.5, "IZ": -2}]
 async def test_observables_are_stored(
     client: httpx.AsyncClient, repository: FakeTaskRepository, observables: list[Any], inputs: dict[str, Any]
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "qubit[2] q;", "observables": observables, "inputs": inputs})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "qubit[2] q;", "observables": observables, "inputs": inputs})
+    assert response.status_code == 202
     assert list(repository.submissions[0].spec.options.observables) == observables
 
 
@@ -52,9 +52,9 @@ async def test_observables_are_stored(
 async def test_contradictions_are_rejected(
     client: httpx.AsyncClient, repository: FakeTaskRepository, body: dict[str, Any], pointer: str, words: str
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "qubit[2] q;", **body})
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, "invalid_request")
+    response = await client.post("/tasks", json={"qc": "qubit[2] q;", **body})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "invalid_request")
     assert all(error["pointer"].startswith(pointer) for error in problem["errors"])
     assert words in problem["detail"]
     assert repository.submissions == []
@@ -80,11 +80,11 @@ async def test_shots_or_a_precision_ask_for_estimates(
 ) -> None:
     for path, sent in (("/tasks", {}), ("/tasks/batch", None)):
         one = {"qc": "qubit[2] q;", "observables": PAIR, **body}
-        answer = await client.post(path, json=one if sent is not None else {"tasks": [one]})
-        assert answer.status_code == 202, answer.text
+        response = await client.post(path, json=one if sent is not None else {"tasks": [one]})
+        assert response.status_code == 202, response.text
         spec = repository.submissions[-1].spec
         assert (spec.options.sampled, spec.options.precision, spec.shots) == (sampled, precision, shots)
-    view = (await client.get(f"/tasks/{answer.json()['tasks'][0]['task_id']}")).json()
+    view = (await client.get(f"/tasks/{response.json()['tasks'][0]['task_id']}")).json()
     assert (view.get("sampled", False), view.get("precision"), view["shots"]) == (sampled, precision, shots)
 
 
@@ -96,14 +96,14 @@ async def test_shots_of_counts_ask_for_no_estimates(client: httpx.AsyncClient, r
 @pytest.mark.parametrize("number", ["NaN", "1e999", "Infinity"])
 async def test_coefficients_are_finite(client: httpx.AsyncClient, number: str) -> None:
     body = f'{{"qc": "qubit q;", "observables": [{{"Z": {number}}}]}}'
-    answer = await client.post("/tasks", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 422
+    response = await client.post("/tasks", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
 
 
 async def test_terms_are_limited_in_all(client: httpx.AsyncClient) -> None:
     wide = {f"{number:011b}".replace("0", "I").replace("1", "X"): 1 for number in range(2000)}
-    answer = await client.post("/tasks/batch", json={"tasks": [{"qc": "q", "observables": [wide] * 51}]})
-    assert answer.status_code in (413, 422)
+    response = await client.post("/tasks/batch", json={"tasks": [{"qc": "q", "observables": [wide] * 51}]})
+    assert response.status_code in (413, 422)
 
 
 async def test_another_observable_is_another_submission(client: httpx.AsyncClient) -> None:
@@ -123,8 +123,8 @@ async def test_result_has_values_and_no_counts(
     repository.tasks[TASK_ID] = replace(STORED, counts=None, memory=None, expectation_values=values)
     view = (await client.get(f"/tasks/{TASK_ID}")).json()
     assert view["result"] == {"expectation_values": values, "success": True}
-    answer = await client.get(PATH)
-    assert (answer.status_code, answer.json()["code"]) == (409, "no_counts")
+    response = await client.get(PATH)
+    assert (response.status_code, response.json()["code"]) == (409, "no_counts")
 
 
 @pytest.mark.parametrize("errors", [[0.1, 0.0], [[0.1, 0.0], [0.25, 0.5]]])

@@ -49,14 +49,14 @@ def sweep(repository: FakeTaskRepository) -> None:
 
 async def test_outputs_are_stored_with_names(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     outputs = ["counts", {"type": "probabilities", "qubits": [2, 0], "name": "p"}, {"type": "entropy", "qubits": [1]}]
-    answer = await client.post("/tasks", json={"qc": "qubit[3] q;", "outputs": outputs, "shots": 7, "memory": True})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "qubit[3] q;", "outputs": outputs, "shots": 7, "memory": True})
+    assert response.status_code == 202
     assert repository.submissions[0].spec.options.outputs == (
         RequestedOutput(OutputType.COUNTS, "counts"),
         RequestedOutput(OutputType.PROBABILITIES, "p", (2, 0)),
         RequestedOutput(OutputType.ENTROPY, "entropy", (1,)),
     )
-    view = (await client.get(answer.headers["location"])).json()
+    view = (await client.get(response.headers["location"])).json()
     assert view["outputs"] == [
         {"type": "counts", "name": "counts"},
         {"type": "probabilities", "name": "p", "qubits": [2, 0]},
@@ -115,9 +115,9 @@ async def test_outputs_are_stored_with_names(client: httpx.AsyncClient, reposito
 async def test_contradictions_are_rejected(
     client: httpx.AsyncClient, repository: FakeTaskRepository, body: dict[str, Any], pointer: str, words: str
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "qubit q;", **body})
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, "invalid_request"), problem
+    response = await client.post("/tasks", json={"qc": "qubit q;", **body})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "invalid_request"), problem
     assert all(error["pointer"].startswith(pointer) for error in problem["errors"])
     assert words in problem["detail"]
     assert repository.submissions == []
@@ -126,31 +126,31 @@ async def test_contradictions_are_rejected(
 async def test_places_and_observables_are_stored(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     values = {"type": "expectation_values", "name": "v", "at": "b", "observables": [{"ZX": 1}], "variance": True}
     outputs = [{"type": "statevector", "at": "a"}, values]
-    answer = await client.post("/tasks", json={"qc": "qubit[2] q;", "outputs": outputs})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "qubit[2] q;", "outputs": outputs})
+    assert response.status_code == 202
     assert repository.submissions[0].spec.options.outputs == (
         RequestedOutput(OutputType.STATEVECTOR, "statevector", at="a"),
         RequestedOutput(OutputType.EXPECTATION_VALUES, "v", None, "b", ({"ZX": 1.0},), variance=True),
     )
-    view = (await client.get(answer.headers["location"])).json()
+    view = (await client.get(response.headers["location"])).json()
     assert view["outputs"] == [{"type": "statevector", "name": "statevector", "at": "a"}, values]
 
 
 async def test_noise_has_what_is_averaged(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     noise = {"name": "readout", "p01": 0.1, "p10": 0.1}
     outputs = ["counts", "density_matrix", "probabilities", "entropy", VALUES]
-    answer = await client.post("/tasks", json={"qc": "qubit q;", "outputs": outputs, "noise": noise})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qc": "qubit q;", "outputs": outputs, "noise": noise})
+    assert response.status_code == 202
     assert len(repository.submissions) == 1
 
 
 async def test_other_outputs_are_another_submission(client: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "k"}
-    answers = [
+    responses = [
         await client.post("/tasks", json={"qc": "qubit q;", "outputs": outputs}, headers=key)
         for outputs in (["statevector"], [{"type": "statevector"}], ["unitary"])
     ]
-    assert [answer.status_code for answer in answers] == [202, 202, 422]
+    assert [response.status_code for response in responses] == [202, 202, 422]
 
 
 @pytest.mark.usefixtures("task")
@@ -158,8 +158,8 @@ async def test_result_has_outputs_and_no_counts(client: httpx.AsyncClient) -> No
     view = (await client.get(f"/tasks/{TASK_ID}")).json()
     assert view["result"]["outputs"]["half"] == {"type": "entropy", "qubits": [0], "values": 1.0}
     assert "counts" not in view["result"]
-    answer = await client.get(PATH)
-    assert (answer.status_code, answer.json()["code"]) == (409, "no_counts")
+    response = await client.get(PATH)
+    assert (response.status_code, response.json()["code"]) == (409, "no_counts")
     assert (await client.get(ADDRESS)).json() == view["result"]["outputs"]
     assert (await client.get(f"{ADDRESS}/matrix")).json() == view["result"]["outputs"]["matrix"]
     plain = (await client.get(f"/tasks/{TASK_ID}?shape=plain")).json()
@@ -177,9 +177,9 @@ async def test_client_reads_complex_numbers(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.usefixtures("task")
 async def test_outputs_are_arrays_of_numpy(client: httpx.AsyncClient) -> None:
-    answer = await client.get(f"{ADDRESS}/statevector", headers=NPY)
-    assert answer.headers["content-type"] == "application/x-npy"
-    state = np.load(io.BytesIO(answer.content), allow_pickle=False)
+    response = await client.get(f"{ADDRESS}/statevector", headers=NPY)
+    assert response.headers["content-type"] == "application/x-npy"
+    state = np.load(io.BytesIO(response.content), allow_pickle=False)
     assert state.dtype == np.complex128
     assert state.tolist() == [complex(ROOT), 0j, 0j, complex(0, ROOT)]
     archive = np.load(io.BytesIO((await client.get(ADDRESS, headers=NPZ)).content), allow_pickle=False)
@@ -217,8 +217,8 @@ async def test_problems_of_outputs(client: httpx.AsyncClient, repository: FakeTa
 
 
 async def test_page_shows_the_largest_values(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await client.post("/tasks", json={"qc": "qubit[2] q;", "outputs": ["statevector"]})
-    task_id = TaskId(UUID(answer.json()["task_id"]))
+    response = await client.post("/tasks", json={"qc": "qubit[2] q;", "outputs": ["statevector"]})
+    task_id = TaskId(UUID(response.json()["task_id"]))
     stored = repository.tasks[task_id]
     repository.tasks[task_id] = replace(
         stored, status=TaskStatus.COMPLETED, completed_at=NOW, outputs={**OUTPUTS, **VALUES_OF}

@@ -56,10 +56,10 @@ def library(repository: FakeTaskRepository) -> FakeProgramLibrary:
 
 
 async def submitted(client: httpx.AsyncClient, **fields: str) -> UUID:
-    answer = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", **fields})
-    assert answer.status_code == 303, answer.text
-    assert answer.headers["location"].startswith("tasks/")
-    return UUID(answer.headers["location"].removeprefix("tasks/"))
+    response = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", **fields})
+    assert response.status_code == 303, response.text
+    assert response.headers["location"].startswith("tasks/")
+    return UUID(response.headers["location"].removeprefix("tasks/"))
 
 
 def complete(repository: FakeTaskRepository, task_id: UUID, counts: dict[str, int]) -> None:
@@ -91,8 +91,8 @@ async def test_front_page_is_a_form_with_a_program_in_it(client: httpx.AsyncClie
 
 
 async def test_bare_address_of_the_pages_leads_to_the_form(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/ui", follow_redirects=True)
-    assert (answer.status_code, answer.url.path) == (200, "/")
+    response = await client.get("/ui", follow_redirects=True)
+    assert (response.status_code, response.url.path) == (200, "/")
 
 
 async def test_policy_lets_nothing_run_but_our_own_files(client: httpx.AsyncClient, app: FastAPI) -> None:
@@ -129,9 +129,9 @@ async def test_all_assets_of_pages_are_served_and_cached(client: httpx.AsyncClie
     files = {found for found in re.findall(r'(?:src|href)="([^"]+)"', page) if "/assets/" in found}
     assert len(files) == 7
     for file in files:
-        answer = await client.get(str(httpx.URL(f"http://ketline.test{address}").join(file)))
-        assert answer.status_code == 200
-        assert "immutable" in answer.headers["cache-control"]
+        response = await client.get(str(httpx.URL(f"http://ketline.test{address}").join(file)))
+        assert response.status_code == 200
+        assert "immutable" in response.headers["cache-control"]
 
 
 @pytest.mark.parametrize("name", ["0/ketline.css", "{edition}/../rendering.py", "{edition}/%2e%2e%2frendering.py"])
@@ -307,9 +307,9 @@ async def test_form_too_long_for_an_address_has_no_link(client: httpx.AsyncClien
 
 async def test_page_and_its_part_vary_by_header(client: httpx.AsyncClient) -> None:
     """Where both have one address, a browser must not take the one for the other when one goes back."""
-    answers = [await client.get(f"/ui/tasks/{await submitted(client)}", headers=headers) for headers in ({}, PART)]
-    assert {answer.headers["vary"] for answer in answers} == {"HX-Request"}
-    assert {answer.headers["cache-control"] for answer in answers} == {"private, no-cache"}
+    responses = [await client.get(f"/ui/tasks/{await submitted(client)}", headers=headers) for headers in ({}, PART)]
+    assert {response.headers["vary"] for response in responses} == {"HX-Request"}
+    assert {response.headers["cache-control"] for response in responses} == {"private, no-cache"}
 
 
 async def test_check_answers_when_programs_cannot_be_read(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
@@ -550,9 +550,9 @@ async def test_task_with_observables_is_put_into_the_form(client: httpx.AsyncCli
 
 
 async def test_observables_that_are_not_json_are_a_field_error(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "observables": "ZZ"})
-    assert answer.status_code == 422
-    assert "Observables must be a JSON array" in answer.text
+    response = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "observables": "ZZ"})
+    assert response.status_code == 422
+    assert "Observables must be a JSON array" in response.text
 
 
 async def test_circuit_in_qpy_is_edited_as_text(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
@@ -648,8 +648,8 @@ async def test_circuit_that_cannot_be_drawn_says_why(client: httpx.AsyncClient, 
 async def test_cancel_and_return_to_the_page(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     task_id = await submitted(client)
     for _ in range(2):
-        answer = await client.post(f"/ui/tasks/{task_id}/cancel")
-        assert (answer.status_code, answer.headers["location"]) == (303, f"../{task_id}")
+        response = await client.post(f"/ui/tasks/{task_id}/cancel")
+        assert (response.status_code, response.headers["location"]) == (303, f"../{task_id}")
     assert repository.tasks[TaskId(task_id)].status is TaskStatus.CANCELLED
 
 
@@ -658,10 +658,10 @@ async def test_rerun_shows_the_new_task(
     client: httpx.AsyncClient, repository: FakeTaskRepository, seed: str, same: bool
 ) -> None:
     task_id = await submitted(client, seed="5")
-    answer = await client.post(f"/ui/tasks/{task_id}/rerun", data={"seed": seed})
-    assert answer.status_code == 303
+    response = await client.post(f"/ui/tasks/{task_id}/rerun", data={"seed": seed})
+    assert response.status_code == 303
     again = repository.submissions[-1]
-    assert answer.headers["location"] == f"../{again.task_id}"
+    assert response.headers["location"] == f"../{again.task_id}"
     assert (again.rerun_of, again.spec.options.seed == 5) == (task_id, same)
 
 
@@ -675,8 +675,8 @@ async def test_pages_of_no_task_are_not_found(client: httpx.AsyncClient, path: s
 
 @pytest.mark.parametrize("action", ["cancel", "rerun"])
 async def test_actions_on_no_task_are_not_found(client: httpx.AsyncClient, action: str) -> None:
-    answer = await client.post(f"/ui/tasks/{uuid4()}/{action}", data={"seed": "same"})
-    assert answer.status_code == 404
+    response = await client.post(f"/ui/tasks/{uuid4()}/{action}", data={"seed": "same"})
+    assert response.status_code == 404
 
 
 async def test_page_without_a_database_says_so(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
@@ -698,9 +698,9 @@ async def test_downloads(client: httpx.AsyncClient, repository: FakeTaskReposito
     assert drawn.headers["content-type"] == "image/svg+xml"
     assert "<b>" not in drawn.text
     assert drawn.text.lstrip().startswith('<svg xmlns="http://www.w3.org/2000/svg"')
-    for answer in (*files.values(), drawn):
-        assert answer.headers["content-disposition"].startswith("attachment; ")
-        assert answer.headers["content-security-policy"].endswith("sandbox")
+    for response in (*files.values(), drawn):
+        assert response.headers["content-disposition"].startswith("attachment; ")
+        assert response.headers["content-security-policy"].endswith("sandbox")
 
 
 async def test_pages_work_below_another_path(client: httpx.AsyncClient) -> None:

@@ -26,12 +26,12 @@ async def test_list_has_every_device(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("device", generic_devices().values(), ids=lambda device: device.name)
 async def test_page_of_a_device_draws_its_couplings(client: httpx.AsyncClient, device: Any) -> None:
-    answer = await client.get(f"/ui/devices/{device.name}")
-    assert answer.status_code == 200
-    assert answer.text.count("<line ") == len(device.edges)
-    assert answer.text.count("<circle ") == device.num_qubits
-    assert f'href="../../devices/{device.name}"' in answer.text
-    assert "Remove" not in answer.text
+    response = await client.get(f"/ui/devices/{device.name}")
+    assert response.status_code == 200
+    assert response.text.count("<line ") == len(device.edges)
+    assert response.text.count("<circle ") == device.num_qubits
+    assert f'href="../../devices/{device.name}"' in response.text
+    assert "Remove" not in response.text
 
 
 async def test_page_has_the_numbers_of_the_device(client: httpx.AsyncClient) -> None:
@@ -43,8 +43,8 @@ async def test_page_has_the_numbers_of_the_device(client: httpx.AsyncClient) -> 
 
 async def test_page_of_a_large_device_has_the_first_rows(client: httpx.AsyncClient) -> None:
     gates = [{"name": "cz", "qubits": [qubit, qubit + 1]} for qubit in range(299)]
-    answer = await client.put("/devices/long", json={"qubits": [{}] * 300, "gates": gates})
-    assert answer.status_code == 201, answer.text
+    response = await client.put("/devices/long", json={"qubits": [{}] * 300, "gates": gates})
+    assert response.status_code == 201, response.text
     page = (await client.get("/ui/devices/long")).text
     assert "The first 200 of 300 qubits" in page
     assert "The first 200 of 299" in page
@@ -70,10 +70,10 @@ async def test_form_stores_a_device_and_shows_it(client: httpx.AsyncClient) -> N
 async def test_form_that_is_rejected_is_shown_again(
     client: httpx.AsyncClient, text: str, status: int, shown: str
 ) -> None:
-    answer = await client.post("/ui/devices", data={"device": text, "name": ""})
-    assert (answer.status_code, shown in answer.text) == (status, True)
-    assert 'role="alert"' in answer.text
-    assert "<script>alert" not in answer.text
+    response = await client.post("/ui/devices", data={"device": text, "name": ""})
+    assert (response.status_code, shown in response.text) == (status, True)
+    assert 'role="alert"' in response.text
+    assert "<script>alert" not in response.text
 
 
 async def test_device_is_removed_by_its_button(client: httpx.AsyncClient) -> None:

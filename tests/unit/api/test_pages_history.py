@@ -105,8 +105,8 @@ async def test_page_says_that_nothing_was_recorded(client: httpx.AsyncClient, hi
 
 async def test_page_is_there_without_the_history(client: httpx.AsyncClient, history: FakeStatisticsHistory) -> None:
     history.error = DatabaseUnavailable("down")
-    answer = await client.get(PAGE)
-    assert (answer.status_code, "The history could not be read" in answer.text) == (200, True)
+    response = await client.get(PAGE)
+    assert (response.status_code, "The history could not be read" in response.text) == (200, True)
 
 
 async def test_history_is_not_read_while_the_database_is_down(

@@ -31,8 +31,8 @@ async def test_new_key_is_shown_once(client: httpx.AsyncClient) -> None:
 async def test_revoked_key_has_ended(client: httpx.AsyncClient) -> None:
     _, key_id = await _created(client)
     assert f'action="../ui/keys/{key_id}/revoke"' in (await client.get("/ui/keys")).text
-    answer = await client.post(f"/ui/keys/{key_id}/revoke", data={"x": ""})
-    assert (answer.status_code, answer.headers["location"]) == (303, "../../keys")
+    response = await client.post(f"/ui/keys/{key_id}/revoke", data={"x": ""})
+    assert (response.status_code, response.headers["location"]) == (303, "../../keys")
     listed = (await client.get("/ui/keys")).text
     assert "ended" in listed
     assert f"{key_id}/revoke" not in listed
@@ -49,8 +49,8 @@ async def test_replaced_key_remains_valid_for_an_hour(client: httpx.AsyncClient)
 
 
 async def test_new_project_is_offered_for_keys(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/ui/projects", data={"project": "optics"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "keys")
+    response = await client.post("/ui/projects", data={"project": "optics"})
+    assert (response.status_code, response.headers["location"]) == (303, "keys")
     assert "<option>optics</option>" in (await client.get("/ui/keys")).text
     await _created(client, project="optics")
     assert (await client.post("/ui/projects", data={"project": "optics"})).status_code == 409

@@ -88,9 +88,9 @@ async def test_wrong_kinds_and_targets_are_field_errors(client: httpx.AsyncClien
         ({"kind": "convert", "target": "quil"}, "Convert to must be"),
         ({"kind": "run", "backend": ""}, "Backend is required for the kind run"),
     ):
-        answer = await client.post("/ui/submit", data={"qc": "x", "shots": "10", **fields})
-        assert answer.status_code == 422
-        assert error in shown(answer.text)
+        response = await client.post("/ui/submit", data={"qc": "x", "shots": "10", **fields})
+        assert response.status_code == 422
+        assert error in shown(response.text)
 
 
 async def test_form_works_while_workers_cannot_be_read(client: httpx.AsyncClient, workers: FakeWorkerRegistry) -> None:

@@ -100,8 +100,8 @@ async def test_filters_are_those_of_the_api(client: httpx.AsyncClient, catalogue
     ],
 )
 async def test_filled_in_form_becomes_a_plain_address(client: httpx.AsyncClient, query: str, address: str) -> None:
-    answer = await client.get(f"/ui/tasks?{query}")
-    assert (answer.status_code, answer.headers["location"]) == (303, address)
+    response = await client.get(f"/ui/tasks?{query}")
+    assert (response.status_code, response.headers["location"]) == (303, address)
     if "/" not in address:
         assert (await client.get(f"/ui/{address}")).status_code == 200, "and there it ends"
 
@@ -331,8 +331,8 @@ async def test_system_shows_what_was_set_aside_and_puts_it_back(
     assert f"ui/tasks/{readable}" in page
     assert (await client.get("/ui/system")).text.count("Dead letters") == 1
     assert dead_letters.looks == 1, "pages that are open share a look"
-    answer = await client.post("/ui/dead-letters/requeue")
-    assert (answer.status_code, answer.headers["location"]) == (303, "../system")
+    response = await client.post("/ui/dead-letters/requeue")
+    assert (response.status_code, response.headers["location"]) == (303, "../system")
     left = (await client.get("/ui/system")).text
     assert str(readable) not in left
     assert "not JSON" in left
@@ -353,6 +353,6 @@ async def test_requeue_from_another_site_is_rejected(
     client: httpx.AsyncClient, dead_letters: FakeDeadLetterBox
 ) -> None:
     dead_letters.letters = [DeadLetter(reason="delivery_limit", task_id=TaskId(uuid4()))]
-    answer = await client.post("/ui/dead-letters/requeue", headers={"Sec-Fetch-Site": "cross-site"})
-    assert answer.status_code == 403
+    response = await client.post("/ui/dead-letters/requeue", headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 403
     assert dead_letters.letters

@@ -36,6 +36,6 @@ async def test_page_of_a_task_says_its_noise(client: httpx.AsyncClient, noise: s
 
 @pytest.mark.parametrize("noise", ["readout", '{"name": "readout", "p01": 2, "p10": 0}', "[" * 10_000])
 async def test_other_text_is_a_field_error(client: httpx.AsyncClient, noise: str) -> None:
-    answer = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "noise": noise})
-    assert answer.status_code == 422
-    assert "Noise must be" in answer.text
+    response = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "noise": noise})
+    assert response.status_code == 422
+    assert "Noise must be" in response.text

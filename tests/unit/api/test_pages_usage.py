@@ -16,13 +16,13 @@ from tests.fake_usage import ROWS, FakeUsageLedger
 
 
 async def test_page_has_a_bar_and_a_row_for_each_day(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/ui/usage")
-    assert answer.status_code == 200
-    assert answer.text.count("<rect") == 2
-    assert 'width="48.00%"' in answer.text, "the largest"
-    assert "2026-11-29" in answer.text
-    assert "128 MiB" in answer.text
-    assert "<td" in answer.text
+    response = await client.get("/ui/usage")
+    assert response.status_code == 200
+    assert response.text.count("<rect") == 2
+    assert 'width="48.00%"' in response.text, "the largest"
+    assert "2026-11-29" in response.text
+    assert "128 MiB" in response.text
+    assert "<td" in response.text
 
 
 async def test_fields_of_the_form_choose_days_and_groups(client: httpx.AsyncClient, ledger: FakeUsageLedger) -> None:

@@ -127,10 +127,10 @@ async def test_job_that_waits_at_a_backend_is_shown_as_submitted(client: httpx.A
 async def test_large_result_is_bare_too(client: httpx.AsyncClient, store: Any, encoding: str) -> None:
     counts = {f"{number:020b}": 1 for number in range(20_000)}
     store(replace(COMPLETED, counts=counts))
-    async with client.stream("GET", PATH + "?shape=plain", headers={"Accept-Encoding": encoding}) as answer:
-        raw = b"".join([part async for part in answer.aiter_raw()])
+    async with client.stream("GET", PATH + "?shape=plain", headers={"Accept-Encoding": encoding}) as response:
+        raw = b"".join([part async for part in response.aiter_raw()])
     body = gzip.decompress(raw) if encoding == "gzip" else raw
-    assert answer.headers.get("content-encoding", "identity") == encoding
+    assert response.headers.get("content-encoding", "identity") == encoding
     plain = httpx.Response(200, content=body).json()
     assert (plain["status"], plain["result"]) == ("completed", counts)
     without = (await client.get(PATH + "?shape=plain&result=false")).json()
@@ -140,9 +140,9 @@ async def test_large_result_is_bare_too(client: httpx.AsyncClient, store: Any, e
 @pytest.mark.parametrize("task_id", ["11111111-2222-4333-8444-777777777777", "12345", "no-such-task"])
 async def test_task_that_does_not_exist(client: httpx.AsyncClient, task_id: str) -> None:
     for path in (f"/tasks/{task_id}?shape=plain", f"/tasks/{task_id}?shape=plain&wait=0"):
-        answer = await client.get(path)
-        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
-        assert answer.json() == NOT_FOUND
+        response = await client.get(path)
+        assert (response.status_code, response.headers["content-type"]) == (404, "application/json")
+        assert response.json() == NOT_FOUND
 
 
 async def test_whole_service_has_the_plain_shape(plain_client: httpx.AsyncClient, store: Any) -> None:
@@ -170,24 +170,24 @@ async def test_request_has_precedence_over_the_service(
     missing = await plain_client.get(f"/tasks/{uuid4()}{query}", headers=headers)
     assert (missing.json() == NOT_FOUND) is plain
     store(COMPLETED)
-    answer = await plain_client.get(PATH + query, headers=headers)
-    assert ("counts" not in answer.json()["result"]) is plain
+    response = await plain_client.get(PATH + query, headers=headers)
+    assert ("counts" not in response.json()["result"]) is plain
 
 
 @pytest.mark.parametrize("query", ["?shape=round", "?shape=", "?shape=PLAIN"])
 async def test_unknown_shape_is_rejected_by_name(client: httpx.AsyncClient, store: Any, query: str) -> None:
     store(COMPLETED)
-    answer = await client.get(PATH + query)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"] == [{"parameter": "shape", "detail": "must be 'full' or 'plain'"}]
+    response = await client.get(PATH + query)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"] == [{"parameter": "shape", "detail": "must be 'full' or 'plain'"}]
 
 
 async def test_other_routes_have_no_shapes(plain_client: httpx.AsyncClient, store: Any) -> None:
     missing = await plain_client.get(f"{PATH}/counts")
     assert (missing.status_code, missing.json()["code"]) == (404, "task_not_found")
     store(COMPLETED)
-    answer = await plain_client.get(f"{PATH}/counts?shape=plain")
-    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "shape")
+    response = await plain_client.get(f"{PATH}/counts?shape=plain")
+    assert (response.status_code, response.json()["errors"][0]["parameter"]) == (422, "shape")
     assert (await plain_client.post(f"{PATH}/cancel")).json()["code"] == "task_ended"
 
 

@@ -17,9 +17,9 @@ PLACE = QueuePosition(
 
 
 async def submit(client: httpx.AsyncClient, **fields: Any) -> str:
-    answer = await client.post("/tasks", json={"qc": "x", **fields})
-    assert answer.status_code == 202
-    return str(answer.json()["task_id"])
+    response = await client.post("/tasks", json={"qc": "x", **fields})
+    assert response.status_code == 202
+    return str(response.json()["task_id"])
 
 
 async def test_priority_is_stored_and_shown(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
@@ -35,9 +35,9 @@ async def test_priority_0_is_left_out(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("priority", [101, -101, 1.5, "1", None, True])
 async def test_other_priorities_are_rejected(client: httpx.AsyncClient, priority: Any) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", "priority": priority})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["pointer"] == "#/priority"
+    response = await client.post("/tasks", json={"qc": "x", "priority": priority})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["pointer"] == "#/priority"
 
 
 async def test_priority_can_be_changed_and_removed(client: httpx.AsyncClient) -> None:
@@ -69,8 +69,8 @@ async def test_queue_position_is_returned_only_on_request(
 
 async def test_key_stands_for_the_priority_too(client: httpx.AsyncClient) -> None:
     headers = {"Idempotency-Key": "k"}
-    answers = [
+    responses = [
         await client.post("/tasks", json={"qc": "x", "priority": priority}, headers=headers) for priority in (1, 1, 2)
     ]
-    assert [answer.status_code for answer in answers] == [202, 202, 422]
-    assert answers[0].json() == answers[1].json()
+    assert [response.status_code for response in responses] == [202, 202, 422]
+    assert responses[0].json() == responses[1].json()

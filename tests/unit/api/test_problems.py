@@ -42,11 +42,11 @@ class StrictProblem(Problem):
 async def test_every_rejection_is_a_problem_document(
     client: httpx.AsyncClient, method: str, path: str, status: int, code: str
 ) -> None:
-    answer = await client.request(method, path, headers={"X-Correlation-ID": "c-9"})
+    response = await client.request(method, path, headers={"X-Correlation-ID": "c-9"})
 
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = StrictProblem.model_validate_json(answer.content)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = StrictProblem.model_validate_json(response.content)
     assert (problem.status, problem.code, problem.type) == (status, code, f"/problems/{code}")
     assert (problem.title, problem.correlation_id) == (KINDS[code].title, "c-9")
     assert problem.message == problem.detail != ""
@@ -77,8 +77,8 @@ async def test_405_lists_what_is_allowed(client: httpx.AsyncClient, method: str,
     ("path", "allow"), [("/tasks", "GET, HEAD, OPTIONS, POST"), (TASK, "DELETE, GET, HEAD, OPTIONS, PATCH")]
 )
 async def test_options_lists_what_is_allowed(client: httpx.AsyncClient, path: str, allow: str) -> None:
-    answer = await client.options(path)
-    assert (answer.status_code, answer.headers["allow"], answer.content) == (204, allow, b"")
+    response = await client.options(path)
+    assert (response.status_code, response.headers["allow"], response.content) == (204, allow, b"")
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/health", "/livez", "/readyz", TASK, "/nothing"])
@@ -93,12 +93,12 @@ async def test_an_unexpected_error_is_logged_and_not_returned(
 ) -> None:
     repository.error = RuntimeError("password=hunter2")
     with capture_logs() as lines:
-        answer = await client.get(TASK, headers={"X-Correlation-ID": "c-9"})
+        response = await client.get(TASK, headers={"X-Correlation-ID": "c-9"})
 
-    problem = StrictProblem.model_validate_json(answer.content)
-    assert (answer.status_code, problem.code, problem.correlation_id) == (500, "internal_error", "c-9")
-    assert answer.headers["x-correlation-id"] == "c-9"
-    assert "hunter2" not in answer.text
+    problem = StrictProblem.model_validate_json(response.content)
+    assert (response.status_code, problem.code, problem.correlation_id) == (500, "internal_error", "c-9")
+    assert response.headers["x-correlation-id"] == "c-9"
+    assert "hunter2" not in response.text
     failed, request = lines
     assert (failed["event"], failed["log_level"], failed["exc_info"]) == ("http.failed", "error", True)
     assert (request["event"], request["status"], request["problem"]) == ("http.request", 500, "internal_error")
@@ -108,8 +108,8 @@ async def test_a_domain_error_without_a_problem_is_an_internal_error(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.error = ConfigurationInvalid("no such driver")
-    answer = await client.get(TASK)
-    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    response = await client.get(TASK)
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
 
 
 async def test_the_operator_reads_why_a_service_is_unavailable(
@@ -117,8 +117,8 @@ async def test_the_operator_reads_why_a_service_is_unavailable(
 ) -> None:
     repository.error = QueueUnavailable("no route to broker")
     with capture_logs() as lines:
-        answer = await client.get(TASK)
-    assert (answer.status_code, answer.json()["code"]) == (503, "queue_unavailable")
-    assert "broker" not in answer.text
+        response = await client.get(TASK)
+    assert (response.status_code, response.json()["code"]) == (503, "queue_unavailable")
+    assert "broker" not in response.text
     assert lines[0]["event"] == "http.refused"
     assert lines[0]["reason"] == "no route to broker"

@@ -68,8 +68,8 @@ def offered(text: str) -> list[tuple[str, bool]]:
 
 
 async def project_of(browser: httpx.AsyncClient, **headers: str) -> tuple[str, str]:
-    answer = (await browser.get("/whoami", headers=headers)).json()
-    return answer["project"], answer["role"]
+    response = (await browser.get("/whoami", headers=headers)).json()
+    return response["project"], response["role"]
 
 
 async def test_chosen_project_counts_with_its_role_in_every_process_at_once(opened: Opening, session: str) -> None:
@@ -209,9 +209,9 @@ async def test_two_choices_at_once_leave_one_session(opened: Opening, session: s
     async with opened(session) as browser:
         fields = {"csrf_token": csrf_token_of(await browser.get("/")), "project": "physics"}
         choices = (browser.post("/ui/choose-project", data=fields) for _ in range(2))
-        answers = await asyncio.gather(*choices)
+        responses = await asyncio.gather(*choices)
     # The later one has either the former cookie, or the new one beside the form of the former.
-    assert sorted(answer.status_code for answer in answers) in ([303, 401], [303, 403])
+    assert sorted(response.status_code for response in responses) in ([303, 401], [303, 403])
 
 
 async def test_first_page_of_nobody_does_not_speak_of_an_ended_session(opened: Opening) -> None:

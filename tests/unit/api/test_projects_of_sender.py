@@ -71,8 +71,8 @@ async def test_projects_of_others_and_of_nobody_are_rejected_alike(http: httpx.A
     rejections = [
         await http.get("/tasks", headers={"X-Ketline-Project": name}) for name in ("default", "nowhere", "", "PHYSICS")
     ]
-    assert {(answer.status_code, answer.json()["code"]) for answer in rejections} == {(404, "project_unknown")}
-    assert len({answer.json()["detail"] for answer in rejections}) == 1
+    assert {(response.status_code, response.json()["code"]) for response in rejections} == {(404, "project_unknown")}
+    assert len({response.json()["detail"] for response in rejections}) == 1
 
 
 OIDC = {
@@ -108,5 +108,5 @@ async def test_openapi_has_the_header_where_it_chooses(
 
 async def test_issuer_that_is_down_is_503(http: httpx.AsyncClient, user: OneUser) -> None:
     user.down = True
-    answer = await http.get("/tasks")
-    assert (answer.status_code, answer.json()["code"]) == (503, "issuer_unavailable")
+    response = await http.get("/tasks")
+    assert (response.status_code, response.json()["code"]) == (503, "issuer_unavailable")

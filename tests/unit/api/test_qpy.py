@@ -22,8 +22,8 @@ LONG = as_qpy(QuantumCircuit(1, name="n" * 2000))
 
 
 async def test_qpy_is_stored_as_it_came(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await client.post("/tasks", json={"qpy": QPY, "shots": 7, "inputs": {"x[10]": 0.5, "θ": [1, 2]}})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", json={"qpy": QPY, "shots": 7, "inputs": {"x[10]": 0.5, "θ": [1, 2]}})
+    assert response.status_code == 202
     (stored,) = repository.submissions
     assert (stored.spec.circuit, stored.spec.options.format, stored.spec.shots) == (QPY, ProgramFormat.QPY, 7)
     assert stored.spec.inputs == {"x[10]": 0.5, "θ": [1, 2]}
@@ -51,14 +51,14 @@ async def test_text_stays_openqasm(client: httpx.AsyncClient, repository: FakeTa
 async def test_rejections_have_their_reason(
     client: httpx.AsyncClient, body: dict[str, Any], code: str | None, pointer: str | None
 ) -> None:
-    answer = await client.post("/tasks", json=body)
+    response = await client.post("/tasks", json=body)
     if code is None:
-        assert answer.status_code == 202  # what is in the file only the task can tell
+        assert response.status_code == 202  # what is in the file only the task can tell
         return
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, code)
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, code)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
-    assert QPY not in answer.text
+    assert QPY not in response.text
 
 
 async def test_versions_are_named(client: httpx.AsyncClient) -> None:
@@ -67,14 +67,14 @@ async def test_versions_are_named(client: httpx.AsyncClient) -> None:
 
 
 async def test_long_qpy_is_too_large(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks/batch", json={"tasks": [{"qpy": QPY}, {"qpy": LONG}]})
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (413, "#/tasks/1/qpy")
+    response = await client.post("/tasks/batch", json={"tasks": [{"qpy": QPY}, {"qpy": LONG}]})
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (413, "#/tasks/1/qpy")
 
 
 async def test_batch_names_the_task(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await client.post("/tasks/batch", json={"tasks": [{"qpy": QPY}, {"qpy": NEWER}]})
-    assert (answer.status_code, answer.json()["code"]) == (422, "qpy_version_unsupported")
-    assert answer.json()["errors"][0]["pointer"] == "#/tasks/1/qpy"
+    response = await client.post("/tasks/batch", json={"tasks": [{"qpy": QPY}, {"qpy": NEWER}]})
+    assert (response.status_code, response.json()["code"]) == (422, "qpy_version_unsupported")
+    assert response.json()["errors"][0]["pointer"] == "#/tasks/1/qpy"
     assert repository.submissions == []
 
 
@@ -106,9 +106,9 @@ async def test_source_is_text_or_the_file(
 ) -> None:
     task_id = TaskId(uuid4())
     library.programs[task_id] = ProgramSource(circuit=QPY, format=ProgramFormat.QPY)
-    answer = await client.get(f"/tasks/{task_id}/circuit", headers={"Accept": accept})
-    assert (answer.status_code, answer.content) == (200, body)
-    assert answer.headers["content-type"] == media_type
+    response = await client.get(f"/tasks/{task_id}/circuit", headers={"Accept": accept})
+    assert (response.status_code, response.content) == (200, body)
+    assert response.headers["content-type"] == media_type
 
 
 async def test_a_task_says_what_its_program_is_written_in(

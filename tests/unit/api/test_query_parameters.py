@@ -27,7 +27,7 @@ def test_parameters_without_a_storable_text_are_named(query: bytes, names: list[
 
 
 async def test_rejection_names_the_parameter(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/tasks?tag=%00")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    [error] = answer.json()["errors"]
+    response = await client.get("/tasks?tag=%00")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    [error] = response.json()["errors"]
     assert error == {"parameter": "tag", "detail": "must be UTF-8, percent-encoded, without NUL characters"}

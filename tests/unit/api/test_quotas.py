@@ -37,9 +37,9 @@ async def test_exhausted_quota_says_what_is_used_and_when_it_is_free(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.error = SHOTS
-    answer = await client.post("/tasks", json=BODY)
-    assert answer.status_code == 429
-    problem = answer.json()
+    response = await client.post("/tasks", json=BODY)
+    assert response.status_code == 429
+    problem = response.json()
     assert (problem["code"], problem["detail"]) == ("quota_exhausted", "It is free again tomorrow.")
     assert {name: problem[name] for name in ("quota", "quota_of", "used", "limit", "free_at")} == {
         "quota": "shots_per_day",
@@ -48,38 +48,38 @@ async def test_exhausted_quota_says_what_is_used_and_when_it_is_free(
         "limit": 1000,
         "free_at": "2026-01-03T00:00:00.000000Z",
     }
-    assert answer.headers["retry-after"] == "3600"
-    assert answer.headers["ratelimit-policy"] == '"shots_per_day";q=1000;w=86400'
-    assert answer.headers["ratelimit"] == '"shots_per_day";r=100;t=3600'
+    assert response.headers["retry-after"] == "3600"
+    assert response.headers["ratelimit-policy"] == '"shots_per_day";q=1000;w=86400'
+    assert response.headers["ratelimit"] == '"shots_per_day";r=100;t=3600'
 
 
 async def test_quota_of_waiting_tasks_is_free_when_tasks_end(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.error = WAITING
-    answer = await client.post("/tasks/batch", json={"tasks": [BODY]})
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
-    assert answer.headers["ratelimit-policy"] == '"waiting";q=3'
-    assert answer.headers["ratelimit"] == '"waiting";r=0;t=5'
-    assert "free_at" not in answer.json()
+    response = await client.post("/tasks/batch", json={"tasks": [BODY]})
+    assert (response.status_code, response.headers["retry-after"]) == (429, "5")
+    assert response.headers["ratelimit-policy"] == '"waiting";q=3'
+    assert response.headers["ratelimit"] == '"waiting";r=0;t=5'
+    assert "free_at" not in response.json()
 
 
 async def test_request_that_no_wait_helps_is_forbidden(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.error = PRIORITY
-    answer = await client.post("/tasks", json=BODY)
-    assert (answer.status_code, answer.json()["code"]) == (403, "quota_exceeded")
-    assert (answer.json()["used"], answer.json()["limit"]) == (7, 5)
-    assert "retry-after" not in answer.headers
-    assert "ratelimit" not in answer.headers
+    response = await client.post("/tasks", json=BODY)
+    assert (response.status_code, response.json()["code"]) == (403, "quota_exceeded")
+    assert (response.json()["used"], response.json()["limit"]) == (7, 5)
+    assert "retry-after" not in response.headers
+    assert "ratelimit" not in response.headers
 
 
 async def test_form_says_which_quota_it_was(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     repository.error = WAITING
-    answer = await client.post("/ui/submit", data={"qc": BODY["qc"]})
-    assert answer.status_code == 429
-    assert "Three wait." in answer.text
+    response = await client.post("/ui/submit", data={"qc": BODY["qc"]})
+    assert response.status_code == 429
+    assert "Three wait." in response.text
 
 
 async def test_reruns_of_a_list_say_which_quota_it_was(
@@ -87,8 +87,8 @@ async def test_reruns_of_a_list_say_which_quota_it_was(
 ) -> None:
     task_id = (await client.post("/tasks", json=BODY)).json()["task_id"]
     repository.error = WAITING
-    answer = await client.post("/ui/bulk", data={"action": "rerun", "task": task_id, "confirmed": "yes"})
-    assert "was not run again: Three wait." in answer.text
+    response = await client.post("/ui/bulk", data={"action": "rerun", "task": task_id, "confirmed": "yes"})
+    assert "was not run again: Three wait." in response.text
 
 
 async def test_only_a_project_with_quotas_is_stored_within_them(
@@ -125,8 +125,8 @@ async def test_priority_of_a_stored_task_stays_within_the_quota(client: httpx.As
     task_id = (await client.post("/tasks", json=BODY)).json()["task_id"]
     await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.PRIORITY: 5}), actor=TESTER)
     await services.submit.quotas.refresh()
-    answer = await client.patch(f"/tasks/{task_id}", json={"priority": 6})
-    assert (answer.status_code, answer.json()["quota"]) == (403, "priority")
+    response = await client.patch(f"/tasks/{task_id}", json={"priority": 6})
+    assert (response.status_code, response.json()["quota"]) == (403, "priority")
     assert (await client.patch(f"/tasks/{task_id}", json={"priority": 5})).status_code == 200
 
 

@@ -40,16 +40,16 @@ def _key(name: str) -> dict[str, str]:
 
 async def test_each_key_may_send_so_many_requests(limited: httpx.AsyncClient) -> None:
     body = {"qc": "OPENQASM 3.0;"}
-    answers = [await limited.post("/tasks", json=body, headers=_key("one")) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
-    assert answers[0].headers["ratelimit-policy"] == '"second";q=1000;w=1, "hour";q=3;w=3600'
-    assert [answer.headers["ratelimit"].partition('"hour";')[2][:4] for answer in answers] == [
+    responses = [await limited.post("/tasks", json=body, headers=_key("one")) for _ in range(4)]
+    assert [response.status_code for response in responses] == [202, 202, 202, 429]
+    assert responses[0].headers["ratelimit-policy"] == '"second";q=1000;w=1, "hour";q=3;w=3600'
+    assert [response.headers["ratelimit"].partition('"hour";')[2][:4] for response in responses] == [
         "r=2;",
         "r=1;",
         "r=0;",
         "r=0;",
     ]
-    rejected = answers[-1]
+    rejected = responses[-1]
     assert (rejected.json()["code"], rejected.headers["content-type"]) == ("rate_limited", "application/problem+json")
     assert 0 < int(rejected.headers["retry-after"]) <= 3600
     assert (await limited.get("/tasks", headers=_key("two"))).status_code == 200
@@ -57,15 +57,15 @@ async def test_each_key_may_send_so_many_requests(limited: httpx.AsyncClient) ->
 
 async def test_request_for_a_project_of_others_is_counted(limited: httpx.AsyncClient) -> None:
     elsewhere = {**_key("one"), "X-Ketline-Project": "elsewhere"}
-    answers = [await limited.get("/tasks", headers=elsewhere) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
-    assert "ratelimit" in answers[0].headers
+    responses = [await limited.get("/tasks", headers=elsewhere) for _ in range(4)]
+    assert [response.status_code for response in responses] == [404, 404, 404, 429]
+    assert "ratelimit" in responses[0].headers
 
 
 async def test_probes_and_files_are_not_limited(limited: httpx.AsyncClient) -> None:
-    answers = [await limited.get("/livez", headers=_key("one")) for _ in range(9)]
-    assert {answer.status_code for answer in answers} == {200}
-    assert "ratelimit" not in answers[0].headers
+    responses = [await limited.get("/livez", headers=_key("one")) for _ in range(9)]
+    assert {response.status_code for response in responses} == {200}
+    assert "ratelimit" not in responses[0].headers
 
 
 async def test_without_limits_there_are_no_fields(client: httpx.AsyncClient) -> None:

@@ -81,9 +81,9 @@ async def read(
 async def test_a_completed_task_has_its_result_and_profile(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
-    answer = await read(client, repository, COMPLETED)
-    assert answer.status_code == 200
-    assert answer.json() == {
+    response = await read(client, repository, COMPLETED)
+    assert response.status_code == 200
+    assert response.json() == {
         "task_id": str(TASK_ID),
         "status": "completed",
         "submitted_at": "2026-03-04T12:00:00.000000Z",
@@ -113,8 +113,8 @@ async def test_warnings_about_the_program_come_with_its_profile(
         ProgramWarning(code=WarningCode.PRAGMA_IGNORED, message="ignored", line=3, column=1),
         ProgramWarning(code=WarningCode.ANNOTATION_IGNORED, message="ignored too"),
     )
-    answer = await read(client, repository, replace(COMPLETED, profile=replace(PROFILE, warnings=warnings)))
-    assert answer.json()["profile"]["warnings"] == [
+    response = await read(client, repository, replace(COMPLETED, profile=replace(PROFILE, warnings=warnings)))
+    assert response.json()["profile"]["warnings"] == [
         {"code": "pragma_ignored", "message": "ignored", "line": 3, "column": 1},
         {"code": "annotation_ignored", "message": "ignored too"},
     ]
@@ -200,8 +200,8 @@ async def test_times_of_other_zones_are_written_in_utc(
 
 
 async def test_counts_are_a_bare_map(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await read(client, repository, COMPLETED, "/counts")
-    assert (answer.status_code, answer.json()) == (200, {"00": 512, "11": 512})
+    response = await read(client, repository, COMPLETED, "/counts")
+    assert (response.status_code, response.json()) == (200, {"00": 512, "11": 512})
 
 
 @pytest.mark.parametrize(
@@ -216,9 +216,9 @@ async def test_counts_are_a_bare_map(client: httpx.AsyncClient, repository: Fake
 async def test_counts_of_a_task_without_result_are_a_conflict(
     client: httpx.AsyncClient, repository: FakeTaskRepository, stored: Task, code: str
 ) -> None:
-    answer = await read(client, repository, stored, "/counts")
-    problem = answer.json()
-    assert (answer.status_code, problem["code"], problem["task_status"]) == (409, code, stored.status)
+    response = await read(client, repository, stored, "/counts")
+    problem = response.json()
+    assert (response.status_code, problem["code"], problem["task_status"]) == (409, code, stored.status)
     assert ("error" in problem) == (stored.failure is not None)
 
 
@@ -230,17 +230,17 @@ async def test_counts_of_a_failed_task_say_why(client: httpx.AsyncClient, reposi
 @pytest.mark.parametrize("path", ["", "/counts"])
 async def test_an_unknown_task_is_not_found(client: httpx.AsyncClient, path: str) -> None:
     task_id = uuid4()
-    answer = await client.get(f"/tasks/{task_id}{path}")
-    assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found")
-    assert answer.json()["detail"] == f"Task {task_id} was not found."
+    response = await client.get(f"/tasks/{task_id}{path}")
+    assert (response.status_code, response.json()["code"]) == (404, "task_not_found")
+    assert response.json()["detail"] == f"Task {task_id} was not found."
 
 
 @pytest.mark.parametrize("path", ["", "/counts", "/memory", "/circuit", "/events", "?wait=1", "?wait=never"])
 @pytest.mark.parametrize("task_id", ["1", "xyz", f"{TASK_ID}0", "%00", "%F0%9F%98%80", "x" * 5000, "..%5c"])
 async def test_a_malformed_id_is_that_of_no_task(client: httpx.AsyncClient, task_id: str, path: str) -> None:
-    answer = await client.get(f"/tasks/{task_id}{path}")
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (404, "task_not_found")
+    response = await client.get(f"/tasks/{task_id}{path}")
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (404, "task_not_found")
     assert problem["detail"] == "The task was not found: its id is not a UUID."
 
 
@@ -248,14 +248,14 @@ async def test_a_malformed_id_is_that_of_no_task(client: httpx.AsyncClient, task
     ("method", "path"), [("POST", "/cancel"), ("POST", "/enqueue"), ("POST", "/rerun"), ("PATCH", ""), ("DELETE", "")]
 )
 async def test_a_change_of_a_malformed_id_is_rejected(client: httpx.AsyncClient, method: str, path: str) -> None:
-    answer = await client.request(method, f"/tasks/xyz{path}", headers={"Content-Type": "application/json"})
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, "invalid_request")
+    response = await client.request(method, f"/tasks/xyz{path}", headers={"Content-Type": "application/json"})
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "invalid_request")
     assert problem["errors"] == [{"detail": "must be a UUID", "parameter": "task_id"}]
 
 
 @pytest.mark.parametrize("path", ["", "/counts"])
 async def test_database_down_answers_503(client: httpx.AsyncClient, repository: FakeTaskRepository, path: str) -> None:
     repository.error = DatabaseUnavailable("gone")
-    answer = await client.get(f"/tasks/{TASK_ID}{path}")
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    response = await client.get(f"/tasks/{TASK_ID}{path}")
+    assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")

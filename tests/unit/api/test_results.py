@@ -40,10 +40,10 @@ def stored(repository: FakeTaskRepository) -> None:
 
 
 async def test_counts_are_the_bare_map(client: httpx.AsyncClient) -> None:
-    answer = await client.get(PATH)
-    assert answer.json() == COUNTS
-    assert answer.headers["Content-Type"] == "application/json"
-    assert (answer.headers["X-Outcomes"], answer.headers["X-Shots"]) == ("3", "5")
+    response = await client.get(PATH)
+    assert response.json() == COUNTS
+    assert response.headers["Content-Type"] == "application/json"
+    assert (response.headers["X-Outcomes"], response.headers["X-Shots"]) == ("3", "5")
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,13 @@ async def test_counts_are_the_bare_map(client: httpx.AsyncClient) -> None:
     ],
 )
 async def test_views_of_counts(client: httpx.AsyncClient, query: str, expected: list[tuple[str, int]]) -> None:
-    answer = await client.get(f"{PATH}?{query}")
-    assert list(answer.json().items()) == expected
+    response = await client.get(f"{PATH}?{query}")
+    assert list(response.json().items()) == expected
 
 
 async def test_totals_are_of_everything_not_of_the_top(client: httpx.AsyncClient) -> None:
-    answer = await client.get(f"{PATH}?top=1&register=0")
-    assert (answer.headers["X-Outcomes"], answer.headers["X-Shots"]) == ("2", "5")
+    response = await client.get(f"{PATH}?top=1&register=0")
+    assert (response.headers["X-Outcomes"], response.headers["X-Shots"]) == ("2", "5")
 
 
 @pytest.mark.parametrize(
@@ -83,21 +83,21 @@ async def test_totals_are_of_everything_not_of_the_top(client: httpx.AsyncClient
     ],
 )
 async def test_bad_parameters_are_rejected_by_name(client: httpx.AsyncClient, query: str, parameter: str) -> None:
-    answer = await client.get(f"{PATH}?{query}")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert [error["parameter"] for error in answer.json()["errors"]] == [parameter]
+    response = await client.get(f"{PATH}?{query}")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert [error["parameter"] for error in response.json()["errors"]] == [parameter]
 
 
 async def test_counts_as_csv(client: httpx.AsyncClient) -> None:
-    answer = await client.get(PATH, headers={"Accept": "text/csv"})
-    assert answer.headers["Content-Type"].startswith("text/csv")
-    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    response = await client.get(PATH, headers={"Accept": "text/csv"})
+    assert response.headers["Content-Type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(response.text, newline="")))
     assert {row["outcome"]: int(row["count"]) for row in rows} == COUNTS
 
 
 async def test_counts_as_an_array(client: httpx.AsyncClient) -> None:
-    answer = await client.get(PATH, headers={"Accept": "application/x-npy"})
-    array = np.load(io.BytesIO(answer.content), allow_pickle=False)
+    response = await client.get(PATH, headers={"Accept": "application/x-npy"})
+    array = np.load(io.BytesIO(response.content), allow_pickle=False)
     assert {row["outcome"].decode(): int(row["count"]) for row in array} == COUNTS
 
 
@@ -118,15 +118,15 @@ async def test_shots_in_order(client: httpx.AsyncClient) -> None:
 
 async def test_shots_without_memory(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     repository.tasks[TASK_ID] = replace(STORED, memory=None)
-    answer = await client.get(f"/tasks/{TASK_ID}/memory")
-    assert (answer.status_code, answer.json()["code"]) == (409, "no_memory")
+    response = await client.get(f"/tasks/{TASK_ID}/memory")
+    assert (response.status_code, response.json()["code"]) == (409, "no_memory")
 
 
 @pytest.mark.parametrize("path", ["counts", "memory"])
 async def test_task_without_a_result(client: httpx.AsyncClient, repository: FakeTaskRepository, path: str) -> None:
     repository.tasks[TASK_ID] = replace(STORED, status=TaskStatus.PROCESSING, counts=None, memory=None)
-    answer = await client.get(f"/tasks/{TASK_ID}/{path}")
-    assert (answer.status_code, answer.json()["code"]) == (409, "result_not_ready")
+    response = await client.get(f"/tasks/{TASK_ID}/{path}")
+    assert (response.status_code, response.json()["code"]) == (409, "result_not_ready")
 
 
 @pytest.mark.parametrize(
@@ -143,16 +143,16 @@ async def test_task_without_a_result(client: httpx.AsyncClient, repository: Fake
     ],
 )
 async def test_media_type_is_negotiated(client: httpx.AsyncClient, accept: str, media_type: str) -> None:
-    answer = await client.get(PATH, headers={"Accept": accept})
-    assert answer.headers["Content-Type"].split(";")[0] == media_type
-    assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+    response = await client.get(PATH, headers={"Accept": accept})
+    assert response.headers["Content-Type"].split(";")[0] == media_type
+    assert response.headers["Vary"] == "Accept, Accept-Encoding"
 
 
 @pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "nonsense"])
 async def test_form_that_is_not_there(client: httpx.AsyncClient, accept: str) -> None:
-    answer = await client.get(PATH, headers={"Accept": accept})
-    assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
-    assert "text/csv" in answer.json()["detail"]
+    response = await client.get(PATH, headers={"Accept": accept})
+    assert (response.status_code, response.json()["code"]) == (406, "not_acceptable")
+    assert "text/csv" in response.json()["detail"]
 
 
 async def test_what_the_client_has_is_not_sent_again(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
@@ -170,13 +170,13 @@ async def test_large_results_are_compressed_for_clients_that_accept_it(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.tasks[TASK_ID] = replace(STORED, counts=LARGE)
-    async with client.stream("GET", PATH, headers={"Accept-Encoding": "br, gzip;q=0.5"}) as answer:
-        raw = b"".join([chunk async for chunk in answer.aiter_raw()])
+    async with client.stream("GET", PATH, headers={"Accept-Encoding": "br, gzip;q=0.5"}) as response:
+        raw = b"".join([chunk async for chunk in response.aiter_raw()])
     assert json.loads(gzip.decompress(raw)) == LARGE
     plain = await client.get(PATH, headers={"Accept-Encoding": "gzip;q=0, identity"})
     assert "Content-Encoding" not in plain.headers
     assert len(raw) < len(plain.content) / 3
-    assert plain.headers["ETag"] != answer.headers["ETag"]
+    assert plain.headers["ETag"] != response.headers["ETag"]
     repository.tasks[TASK_ID] = STORED
     assert "Content-Encoding" not in (await client.get(PATH)).headers, "too little to be worth it"
 
@@ -193,24 +193,24 @@ async def test_large_results_are_compressed_for_clients_that_accept_it(
 )
 async def test_part_of_a_result(client: httpx.AsyncClient, wanted: str, part: slice) -> None:
     whole = (await client.get(PATH)).content
-    answer = await client.get(PATH, headers={"Range": wanted})
-    assert answer.status_code == 206
-    assert answer.content == whole[part]
+    response = await client.get(PATH, headers={"Range": wanted})
+    assert response.status_code == 206
+    assert response.content == whole[part]
     start, stop, _ = part.indices(len(whole))
-    assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(whole)}"
+    assert response.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(whole)}"
 
 
 @pytest.mark.parametrize("wanted", ["bytes=0-1,5-6", "bytes=-", "items=0-5", "bytes=9-2", "bytes=a-b"])
 async def test_range_that_is_not_one_is_answered_whole(client: httpx.AsyncClient, wanted: str) -> None:
-    answer = await client.get(PATH, headers={"Range": wanted})
-    assert (answer.status_code, answer.json()) == (200, COUNTS)
+    response = await client.get(PATH, headers={"Range": wanted})
+    assert (response.status_code, response.json()) == (200, COUNTS)
 
 
 @pytest.mark.parametrize("wanted", ["bytes=9999-", "bytes=9999-10000", "bytes=-0"])
 async def test_range_beyond_the_end(client: httpx.AsyncClient, wanted: str) -> None:
-    answer = await client.get(PATH, headers={"Range": wanted})
-    assert (answer.status_code, answer.json()["code"]) == (416, "range_not_satisfiable")
-    assert answer.headers["Content-Range"].startswith("bytes */")
+    response = await client.get(PATH, headers={"Range": wanted})
+    assert (response.status_code, response.json()["code"]) == (416, "range_not_satisfiable")
+    assert response.headers["Content-Range"].startswith("bytes */")
 
 
 async def test_range_of_what_has_changed_is_answered_whole(client: httpx.AsyncClient) -> None:
@@ -227,5 +227,5 @@ async def test_task_without_its_result(client: httpx.AsyncClient) -> None:
 
 
 async def test_unknown_parameter_of_a_task_is_rejected(client: httpx.AsyncClient) -> None:
-    answer = await client.get(f"/tasks/{TASK_ID}?waits=3")
-    assert answer.json()["errors"] == [{"parameter": "waits", "detail": "is not a known parameter"}]
+    response = await client.get(f"/tasks/{TASK_ID}?waits=3")
+    assert response.json()["errors"] == [{"parameter": "waits", "detail": "is not a known parameter"}]

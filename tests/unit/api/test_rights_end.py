@@ -92,10 +92,10 @@ async def test_revoked_key_ends_what_is_open(
     async with waiting(watch, http.get(path.format(task_id), headers=bearer)) as sent:
         await protected.keys.revoke(key.key.key_id, TESTER)
         started = time.monotonic()
-        answer = await sent
+        response = await sent
     assert time.monotonic() - started < MAX_SECONDS
-    assert answer.status_code == (401 if "wait" in path else 200)
-    assert "wait" not in path or answer.json()["code"] == "credentials_invalid"
+    assert response.status_code == (401 if "wait" in path else 200)
+    assert "wait" not in path or response.json()["code"] == "credentials_invalid"
 
 
 @pytest.mark.parametrize("path", PATHS)

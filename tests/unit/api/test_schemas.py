@@ -24,7 +24,7 @@ def test_a_client_cannot_send_a_lone_surrogate() -> None:
 
 
 def test_a_client_reads_answers_of_a_newer_server() -> None:
-    answer = {
+    response = {
         "task_id": "11111111-2222-4333-8444-555555555555",
         "status": "pending",
         "submitted_at": "2026-01-02T03:04:05.000000Z",
@@ -34,4 +34,4 @@ def test_a_client_reads_answers_of_a_newer_server() -> None:
         "correlation_id": "c-1",
         "invented_later": 1,
     }
-    assert TaskView.model_validate(answer).submitted_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert TaskView.model_validate(response).submitted_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -37,9 +37,9 @@ async def test_backend_tells_methods_limits_gates_and_versions(client: httpx.Asy
 
 
 async def test_no_workers_are_an_empty_list(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/workers")
-    assert (answer.status_code, answer.json()) == (200, {"workers": []})
-    assert answer.headers["cache-control"] == "no-store"
+    response = await client.get("/workers")
+    assert (response.status_code, response.json()) == (200, {"workers": []})
+    assert response.headers["cache-control"] == "no-store"
 
 
 async def test_workers_are_listed_with_their_tasks(client: httpx.AsyncClient, workers: FakeWorkerRegistry) -> None:
@@ -85,5 +85,5 @@ async def test_workers_cannot_be_listed_without_the_database(
     client: httpx.AsyncClient, workers: FakeWorkerRegistry
 ) -> None:
     workers.error = DatabaseUnavailable("away")
-    answer = await client.get("/workers")
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    response = await client.get("/workers")
+    assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")

@@ -175,8 +175,8 @@ async def test_cookie_changes_nothing_through_the_api(
     some_id = "7f0c6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b"
     for method, path in RIGHTS:
         if method != "GET" and not path.startswith("/ui/"):
-            answer = await browser.request(method, re.sub(r"\{\w+\}", some_id, path), json={"qc": "x"})
-            assert answer.status_code == 401, (method, path)
+            response = await browser.request(method, re.sub(r"\{\w+\}", some_id, path), json={"qc": "x"})
+            assert response.status_code == 401, (method, path)
     assert (await browser.get("/tasks")).status_code == 200
     assert not repository.submissions
 
@@ -239,9 +239,9 @@ async def test_sign_in_is_a_request_of_its_key(protected: Services, options: Api
     text, other = await key(protected), await key(protected)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="https://ketline.test", headers=BROWSER) as browser:
-        answers = [await sign_in(browser, text) for _ in range(4)]
-        assert [answer.status_code for answer in answers] == [303, 303, 429, 429]
-        assert 0 < int(answers[-1].headers["retry-after"]) <= 3600
+        responses = [await sign_in(browser, text) for _ in range(4)]
+        assert [response.status_code for response in responses] == [303, 303, 429, 429]
+        assert 0 < int(responses[-1].headers["retry-after"]) <= 3600
         assert (await sign_in(browser, other)).status_code == 303
     store = protected.sessions.store
     assert isinstance(store, FakeSessionStore)
@@ -316,5 +316,5 @@ def test_sign_in_leads_to_the_page_that_was_wanted() -> None:
 
 
 async def test_there_is_no_sign_in_without_authentication(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/ui/sign-in")
-    assert (answer.status_code, answer.headers["location"]) == (303, "../")
+    response = await client.get("/ui/sign-in")
+    assert (response.status_code, response.headers["location"]) == (303, "../")

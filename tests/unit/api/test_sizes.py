@@ -19,9 +19,9 @@ async def test_a_program_of_exactly_the_limit_is_accepted(client: httpx.AsyncCli
 
 @pytest.mark.parametrize("program", ["x" * (MAX_PROGRAM_BYTES + 1), "é" * (MAX_PROGRAM_BYTES // 2) + "x"])
 async def test_one_byte_more_is_too_large(client: httpx.AsyncClient, program: str) -> None:
-    answer = await client.post("/tasks", json={"qc": program})
-    assert (answer.status_code, answer.json()["code"]) == (413, "program_too_large")
-    assert str(MAX_PROGRAM_BYTES) in answer.json()["detail"]
+    response = await client.post("/tasks", json={"qc": program})
+    assert (response.status_code, response.json()["code"]) == (413, "program_too_large")
+    assert str(MAX_PROGRAM_BYTES) in response.json()["detail"]
 
 
 async def test_escaping_does_not_make_a_program_too_large(

@@ -17,14 +17,16 @@ SECRET = "SECRETWORD"
 async def test_submission_is_stored_and_answered_as_the_contract_says(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": "OPENQASM 3.0;", "shots": 5}, headers={"X-Correlation-ID": "c-1"})
+    response = await client.post(
+        "/tasks", json={"qc": "OPENQASM 3.0;", "shots": 5}, headers={"X-Correlation-ID": "c-1"}
+    )
 
     (stored,) = repository.submissions
     assert (stored.spec.circuit, stored.spec.shots, stored.correlation_id) == ("OPENQASM 3.0;", 5, "c-1")
-    assert answer.status_code == 202
-    assert answer.headers["location"] == f"/tasks/{stored.task_id}"
-    assert answer.headers["content-type"] == "application/json"
-    body = answer.json()
+    assert response.status_code == 202
+    assert response.headers["location"] == f"/tasks/{stored.task_id}"
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
     assert list(body) == ["task_id", "message", "submitted_at", "correlation_id"]
     assert UUID(body["task_id"]) == stored.task_id
     assert (body["message"], body["correlation_id"]) == ("Task submitted successfully.", "c-1")
@@ -79,9 +81,9 @@ async def test_task_without_a_seed_gets_one(client: httpx.AsyncClient, repositor
     ],
 )
 async def test_wrong_run_option_is_named(client: httpx.AsyncClient, field: str, value: object) -> None:
-    answer = await client.post("/tasks", json={"qc": "x", field: value})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{field}"]
+    response = await client.post("/tasks", json={"qc": "x", field: value})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert [error["pointer"] for error in response.json()["errors"]] == [f"#/{field}"]
 
 
 @pytest.mark.parametrize("body", [{"circuit": "x"}, {"qc": "x", "circuit": "x"}])
@@ -94,8 +96,8 @@ async def test_circuit_is_another_name_for_qc(
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8", "application/x+json"])
 async def test_json_media_types_are_accepted(client: httpx.AsyncClient, media_type: str) -> None:
-    answer = await client.post("/tasks", content=b'{"qc":"x"}', headers={"Content-Type": media_type})
-    assert answer.status_code == 202
+    response = await client.post("/tasks", content=b'{"qc":"x"}', headers={"Content-Type": media_type})
+    assert response.status_code == 202
 
 
 async def test_any_other_unicode_text_is_stored_unchanged(
@@ -155,25 +157,25 @@ async def test_any_other_unicode_text_is_stored_unchanged(
 async def test_bad_bodies_are_rejected_by_field_without_echo(
     client: httpx.AsyncClient, repository: FakeTaskRepository, body: str, code: str, pointer: str | None
 ) -> None:
-    answer = await client.post("/tasks", content=body.encode(), headers={"Content-Type": "application/json"})
+    response = await client.post("/tasks", content=body.encode(), headers={"Content-Type": "application/json"})
 
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (422, code)
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, code)
     assert [error["pointer"] for error in problem.get("errors", [])] == ([pointer] if pointer else [])
-    assert SECRET not in answer.text
+    assert SECRET not in response.text
     assert repository.submissions == []
 
 
 @pytest.mark.parametrize("body", [b'{"qc":"\xff\xfe"}', '{"qc":"x"}'.encode("utf-16"), b'\xef\xbb\xbf{"qc":"x"}'])
 async def test_bodies_that_are_not_plain_utf8_are_invalid_json(client: httpx.AsyncClient, body: bytes) -> None:
-    answer = await client.post("/tasks", content=body, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_json")
+    response = await client.post("/tasks", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_json")
 
 
 async def test_surrogates_are_rejected_with_the_reason(client: httpx.AsyncClient) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = await client.post("/tasks", content=b'{"qc":"\\ud800"}', headers=headers)
-    assert "surrogates only in pairs" in answer.json()["detail"]
+    response = await client.post("/tasks", content=b'{"qc":"\\ud800"}', headers=headers)
+    assert "surrogates only in pairs" in response.json()["detail"]
 
 
 async def test_every_bad_field_is_named(client: httpx.AsyncClient) -> None:
@@ -192,8 +194,8 @@ async def test_shots_over_the_limit_name_the_limit(client: httpx.AsyncClient) ->
 
 
 async def test_a_program_sent_as_a_field_name_is_cut_short(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks", json={"h q[0]; " * 100: 1})
-    assert len(answer.text) < 800
+    response = await client.post("/tasks", json={"h q[0]; " * 100: 1})
+    assert len(response.text) < 800
 
 
 async def test_countless_unknown_fields_are_counted_not_listed(client: httpx.AsyncClient) -> None:
@@ -214,14 +216,14 @@ async def test_countless_unknown_fields_are_counted_not_listed(client: httpx.Asy
     ],
 )
 async def test_other_content_types_are_rejected(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
-    answer = await client.post("/tasks", content=b'{"qc":"x"}', headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
-    assert answer.headers["accept"] == "application/json"
+    response = await client.post("/tasks", content=b'{"qc":"x"}', headers=headers)
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+    assert response.headers["accept"] == "application/json"
 
 
 async def test_nothing_at_all_is_invalid_json(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/tasks")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_json")
+    response = await client.post("/tasks")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_json")
 
 
 async def test_trace_context_is_handed_on(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
@@ -253,7 +255,7 @@ async def test_database_down_answers_503_without_details(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.error = DatabaseUnavailable("cannot reach db.internal:5432 as ketline")
-    answer = await client.post("/tasks", json={"qc": "x"})
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
-    assert int(answer.headers["retry-after"]) > 0
-    assert "db.internal" not in answer.text
+    response = await client.post("/tasks", json={"qc": "x"})
+    assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")
+    assert int(response.headers["retry-after"]) > 0
+    assert "db.internal" not in response.text

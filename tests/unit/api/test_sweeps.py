@@ -58,9 +58,9 @@ async def test_result_of_a_sweep_has_an_array_of_counts(client: httpx.AsyncClien
     ],
 )
 async def test_counts_of_a_sweep(client: httpx.AsyncClient, query: str, expected: Any) -> None:
-    answer = await client.get(f"{PATH}{query}")
-    assert answer.json() == expected
-    assert answer.headers["X-Shots"] == ("3" if "point" in query else "6")
+    response = await client.get(f"{PATH}{query}")
+    assert response.json() == expected
+    assert response.headers["X-Shots"] == ("3" if "point" in query else "6")
 
 
 async def test_counts_of_a_sweep_as_lines_and_records(client: httpx.AsyncClient) -> None:
@@ -91,18 +91,18 @@ async def test_shots_of_a_sweep(client: httpx.AsyncClient) -> None:
     ],
 )
 async def test_other_points_and_registers_are_rejected(client: httpx.AsyncClient, query: str, detail: str) -> None:
-    answer = await client.get(f"{PATH}?{query}")
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    [error] = answer.json()["errors"]
+    response = await client.get(f"{PATH}?{query}")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    [error] = response.json()["errors"]
     assert detail in error["detail"]
     assert error["parameter"] == query.partition("=")[0]
 
 
 async def test_task_that_is_no_sweep_has_no_points(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     repository.tasks[TASK_ID] = STORED
-    answer = await client.get(f"{PATH}?point=0")
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["detail"] == "must be left out: this task is no sweep"
+    response = await client.get(f"{PATH}?point=0")
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["detail"] == "must be left out: this task is no sweep"
 
 
 async def test_registers_of_tasks_of_before_they_were_recorded_have_numbers(
@@ -110,5 +110,5 @@ async def test_registers_of_tasks_of_before_they_were_recorded_have_numbers(
 ) -> None:
     repository.tasks[TASK_ID] = STORED
     assert (await client.get(f"{PATH}?register=1")).json() == {"0": 2, "1": 3}
-    answer = await client.get(f"{PATH}?register=c")
-    assert answer.json()["errors"][0]["detail"] == "must be a register of this task; they are known by number only"
+    response = await client.get(f"{PATH}?register=c")
+    assert response.json()["errors"][0]["detail"] == "must be a register of this task; they are known by number only"

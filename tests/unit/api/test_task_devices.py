@@ -42,8 +42,8 @@ TINY = {"qubits": [{}, {}], "gates": [{"name": "cz", "qubits": [0, 1]}]}
 async def test_device_is_stored_with_what_it_is(
     client: httpx.AsyncClient, repository: FakeTaskRepository, given: Any, expected: DeviceRun
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": QC, "device": given})
-    assert answer.status_code == 202, answer.text
+    response = await client.post("/tasks", json={"qc": QC, "device": given})
+    assert response.status_code == 202, response.text
     stored = repository.submissions[0].spec.options.device
     assert stored == expected
     assert stored.text == LINE.text
@@ -79,9 +79,9 @@ async def test_wrong_devices(
         ("/validate", {"qc": QC, "device": given}, "#"),
         ("/tasks/batch", {"tasks": [{"qc": QC}, {"qc": QC, "device": given}]}, "#/tasks/1"),
     ):
-        answer = await client.post(path, json=body)
-        problem = answer.json()
-        assert (answer.status_code, problem["code"]) == (422, "invalid_request"), answer.text
+        response = await client.post(path, json=body)
+        problem = response.json()
+        assert (response.status_code, problem["code"]) == (422, "invalid_request"), response.text
         assert problem["errors"][0]["pointer"] == pointer.replace("#", prefix, 1)
         assert words in problem["errors"][0]["detail"]
     assert repository.submissions == []
@@ -93,9 +93,9 @@ async def test_unknown_device(client: httpx.AsyncClient, repository: FakeTaskRep
         ("/validate", {"qc": QC, "device": "other"}, "#/device"),
         ("/tasks/batch", {"tasks": [{"qc": QC}, {"qc": QC, "device": "other"}]}, "#/tasks/1/device"),
     ):
-        answer = await client.post(path, json=body)
-        assert (answer.status_code, answer.json()["code"]) == (422, "device_unknown")
-        assert answer.json()["errors"][0]["pointer"] == pointer
+        response = await client.post(path, json=body)
+        assert (response.status_code, response.json()["code"]) == (422, "device_unknown")
+        assert response.json()["errors"][0]["pointer"] == pointer
     assert repository.submissions == []
 
 
@@ -112,9 +112,9 @@ async def test_unknown_device(client: httpx.AsyncClient, repository: FakeTaskRep
     ],
 )
 async def test_what_has_no_meaning_with_a_device(client: httpx.AsyncClient, more: Any, field: str) -> None:
-    answer = await client.post("/tasks", json={"qc": QC, "device": "line-27", **more})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["pointer"] == f"#/{field}"
+    response = await client.post("/tasks", json={"qc": QC, "device": "line-27", **more})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["pointer"] == f"#/{field}"
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ async def test_what_has_no_meaning_with_a_device(client: httpx.AsyncClient, more
 async def test_values_and_states_on_a_device(
     client: httpx.AsyncClient, repository: FakeTaskRepository, more: Any
 ) -> None:
-    answer = await client.post("/tasks", json={"qc": QC, "device": "line-27", **more})
-    assert answer.status_code == 202, answer.text
+    response = await client.post("/tasks", json={"qc": QC, "device": "line-27", **more})
+    assert response.status_code == 202, response.text
     assert len(repository.submissions) == 1
 
 
@@ -199,7 +199,7 @@ async def test_task_shows_its_device_and_placement(client: httpx.AsyncClient, re
 
 async def test_stage_of_a_task_without_a_device(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     repository.tasks[TASK_ID] = STORED
-    answer = await client.get(f"/tasks/{TASK_ID}/circuit?stage=transpiled")
-    assert (answer.status_code, answer.json()["code"]) in ((422, "invalid_request"), (404, "task_not_found"))
+    response = await client.get(f"/tasks/{TASK_ID}/circuit?stage=transpiled")
+    assert (response.status_code, response.json()["code"]) in ((422, "invalid_request"), (404, "task_not_found"))
     wrong = await client.get(f"/tasks/{TASK_ID}/circuit?stage=routed")
     assert (wrong.status_code, wrong.json()["errors"][0]["parameter"]) == (422, "stage")

@@ -39,9 +39,9 @@ def signed_in(services: Services, options: ApiOptions):  # type: ignore[no-untyp
 
 
 async def test_usage_has_rows_and_their_total(client: httpx.AsyncClient, ledger: FakeUsageLedger) -> None:
-    answer = await client.get(f"/usage?{RANGE}&group=day,owner")
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.json() == {
+    response = await client.get(f"/usage?{RANGE}&group=day,owner")
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {
         "from": "2026-11-01",
         "to": "2026-11-30",
         "rows": [
@@ -92,9 +92,9 @@ async def test_usage_has_rows_and_their_total(client: httpx.AsyncClient, ledger:
     ("path", "accept"), [(f"/usage?{RANGE}&format=csv", "*/*"), (f"/usage?{RANGE}", "text/csv"), ("/usage", "text/csv")]
 )
 async def test_usage_as_csv(client: httpx.AsyncClient, path: str, accept: str) -> None:
-    answer = await client.get(path, headers={"Accept": accept})
-    assert answer.headers["content-type"].startswith("text/csv")
-    first, second = csv.DictReader(io.StringIO(answer.text))
+    response = await client.get(path, headers={"Accept": accept})
+    assert response.headers["content-type"].startswith("text/csv")
+    first, second = csv.DictReader(io.StringIO(response.text))
     assert (first["owner"], first["simulating_seconds"], first["memory_bytes"]) == (
         'Ada "A", Lovelace',
         "1.25",
@@ -108,8 +108,8 @@ async def test_owner_is_no_formula_in_a_spreadsheet(
     client: httpx.AsyncClient, ledger: FakeUsageLedger, first: str
 ) -> None:
     ledger.rows = [replace(ROWS[0], owner=Owner(f'{first}HYPERLINK("https://evil.example")'))]
-    answer = await client.get("/usage?format=csv")
-    [row] = csv.DictReader(io.StringIO(answer.text, newline=""))
+    response = await client.get("/usage?format=csv")
+    [row] = csv.DictReader(io.StringIO(response.text, newline=""))
     assert row["owner"] == f'\'{first}HYPERLINK("https://evil.example")'
 
 
@@ -119,8 +119,8 @@ async def test_sums_are_rounded_to_microseconds(client: httpx.AsyncClient, ledge
 
 
 async def test_format_overrides_accept(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/usage?format=json", headers={"Accept": "text/csv"})
-    assert answer.json()["total"]["completed"] == 3
+    response = await client.get("/usage?format=json", headers={"Accept": "text/csv"})
+    assert response.json()["total"]["completed"] == 3
 
 
 async def test_usage_is_that_of_thirty_days_by_default(client: httpx.AsyncClient, ledger: FakeUsageLedger) -> None:
@@ -145,9 +145,9 @@ async def test_usage_is_that_of_thirty_days_by_default(client: httpx.AsyncClient
     ],
 )
 async def test_wrong_parameter_is_named(client: httpx.AsyncClient, parameters: str, named: str) -> None:
-    answer = await client.get(f"/usage?{parameters}")
-    assert answer.status_code == 422
-    assert [error["parameter"] for error in answer.json()["errors"]] == [named]
+    response = await client.get(f"/usage?{parameters}")
+    assert response.status_code == 422
+    assert [error["parameter"] for error in response.json()["errors"]] == [named]
 
 
 async def test_media_type_that_is_not_available(client: httpx.AsyncClient) -> None:

@@ -12,9 +12,9 @@ from tests.inspectors import INSPECTION, FakeInspector
 
 
 async def test_valid_program_is_described(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    answer = await client.post("/validate", json={"qc": BELL})
-    assert answer.status_code == 200
-    assert answer.json() == {
+    response = await client.post("/validate", json={"qc": BELL})
+    assert response.status_code == 200
+    assert response.json() == {
         "valid": True,
         "diagnostics": [],
         "tier": "scanner",
@@ -39,9 +39,9 @@ async def test_program_is_inspected_as_it_would_be_run(client: httpx.AsyncClient
 
 async def test_error_is_a_diagnostic_with_its_position(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
     inspector.error = ProgramInvalid("gate 'foo' is not defined", line=3, column=1)
-    answer = await client.post("/validate", json={"qc": "foo q;"})
-    assert answer.status_code == 200
-    assert answer.json() == {
+    response = await client.post("/validate", json={"qc": "foo q;"})
+    assert response.status_code == 200
+    assert response.json() == {
         "valid": False,
         "diagnostics": [
             {"severity": "error", "code": "parse_error", "message": "gate 'foo' is not defined", "line": 3, "column": 1}
@@ -90,25 +90,25 @@ async def test_own_time_limit_is_compared_with_the_estimate(
 async def test_body_is_checked_as_that_of_a_submission(
     client: httpx.AsyncClient, inspector: FakeInspector, body: dict[str, object], pointer: str
 ) -> None:
-    answer = await client.post("/validate", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"][0]["pointer"] == pointer
+    response = await client.post("/validate", json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"][0]["pointer"] == pointer
     assert inspector.inspected == []
 
 
 @pytest.mark.parametrize("path", ["/validate", "/tasks"])
 async def test_withdrawn_method_is_rejected_with_those_that_are_offered(client: httpx.AsyncClient, path: str) -> None:
-    answer = await client.post(path, json={"qc": BELL, "method": "extended_stabilizer"})
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/method")
-    assert answer.json()["errors"][0]["detail"] == (
+    response = await client.post(path, json={"qc": BELL, "method": "extended_stabilizer"})
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "#/method")
+    assert response.json()["errors"][0]["detail"] == (
         "must be 'automatic', 'statevector', 'density_matrix', 'stabilizer', 'matrix_product_state' or 'stim': "
         "'extended_stabilizer' is no longer offered, because its counts were wrong"
     )
 
 
 async def test_program_that_is_too_long_is_rejected_unread(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
-    answer = await client.post("/validate", json={"qc": "x" * 3000})
-    assert (answer.status_code, answer.json()["code"]) == (413, "program_too_large")
+    response = await client.post("/validate", json={"qc": "x" * 3000})
+    assert (response.status_code, response.json()["code"]) == (413, "program_too_large")
     assert inspector.inspected == []
 
 
@@ -120,6 +120,6 @@ async def test_without_an_inspector_to_ask_it_says_when_to_try_again(
     client: httpx.AsyncClient, inspector: FakeInspector, error: Exception, code: str
 ) -> None:
     inspector.error = error
-    answer = await client.post("/validate", json={"qc": BELL})
-    assert (answer.status_code, answer.json()["code"]) == (503, code)
-    assert int(answer.headers["retry-after"]) > 0
+    response = await client.post("/validate", json={"qc": BELL})
+    assert (response.status_code, response.json()["code"]) == (503, code)
+    assert int(response.headers["retry-after"]) > 0

@@ -151,8 +151,8 @@ def test_run_waits_by_id_for_a_task_that_does_not_end_at_once() -> None:
 
 
 def test_wait_continues_after_lost_responses_and_restarts() -> None:
-    answers = in_turn(answered(task("pending")), GONE, answered(task("processing")), GONE, GONE, answered(task()))
-    service = Scripted(answers)
+    responses = in_turn(answered(task("pending")), GONE, answered(task("processing")), GONE, GONE, answered(task()))
+    service = Scripted(responses)
     assert service.run(service.flows.wait(TASK_ID, None)).ended
     assert {request.headers["prefer"] for request in service.requests} == {"shape=full, wait=30"}
     assert all((request.read_timeout_seconds or 0) > 30 for request in service.requests)
@@ -208,8 +208,8 @@ def test_only_tasks_that_have_not_ended_are_requested_again() -> None:
 
 def test_results_too_large_to_be_read_together_are_read_one_by_one() -> None:
     other = uuid4()
-    answers = in_turn(ended([], unread=[TASK_ID, other]), answered(task()), ended([task(task_id=other)]))
-    service = Scripted(answers)
+    responses = in_turn(ended([], unread=[TASK_ID, other]), answered(task()), ended([task(task_id=other)]))
+    service = Scripted(responses)
     assert service.run(service.flows.wait_for_all([TASK_ID, other], None))[TASK_ID] is not None
     assert [request.path for request in service.requests] == ["/tasks/ended", f"/tasks/{TASK_ID}", "/tasks/ended"]
 

@@ -15,8 +15,8 @@ CIRCUITS = {"qiskit", "cirq", "braket", "pennylane", "pytket", "scipy", "sympy"}
 
 def imported_by(program: str) -> set[str]:
     command = f"import sys\n{program}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    answer = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True, timeout=60)
-    return set(answer.stdout.split())
+    response = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    return set(response.stdout.split())
 
 
 def test_importing_the_client_imports_neither_the_server_nor_httpx() -> None:

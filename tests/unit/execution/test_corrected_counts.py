@@ -290,12 +290,12 @@ def test_answers_with_other_outcomes_are_not_believed(executor: Executor) -> Non
     options = RunOptions(seed=1, noise={"name": "readout", "p01": 0.0, "p10": 0.0}, mitigation=EXACT)
     spec = TaskSpec(circuit=f"{HEAD}qubit q; bit c; c = measure q;", shots=10, options=options)
     request = Request(spec, "t")
-    answer = encode_response(executor.respond(request), request)
-    assert isinstance(decode_response(answer, request).outcome, RunResult)
-    place = answer.index(b'"mitigation":')
-    end = answer.index(b',"gradients"', place)
+    response = encode_response(executor.respond(request), request)
+    assert isinstance(decode_response(response, request).outcome, RunResult)
+    place = response.index(b'"mitigation":')
+    end = response.index(b',"gradients"', place)
     good = b'"quasi_probabilities":{"0":1.0},"probabilities":{"0":1.0}'
-    assert good in answer[place:end]
+    assert good in response[place:end]
     for other in (
         b"null",
         b"{}",
@@ -307,4 +307,4 @@ def test_answers_with_other_outcomes_are_not_believed(executor: Executor) -> Non
         b'{"readout":[{' + good + b',"overhead":1.0}]}',
     ):
         with pytest.raises(ValueError):
-            decode_response(answer[:place] + b'"mitigation":' + other + answer[end:], request)
+            decode_response(response[:place] + b'"mitigation":' + other + response[end:], request)

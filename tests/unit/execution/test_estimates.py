@@ -301,8 +301,8 @@ def test_inspection_is_of_what_is_measured(executor: Executor) -> None:
 def test_answers_without_errors_are_not_believed(executor: Executor) -> None:
     options = RunOptions(observables=({"Z": 1.0},), sampled=True)
     request = Request(TaskSpec(circuit=HEAD + "qubit q;", shots=10, options=options), "t")
-    answer = encode_response(executor.respond(request), request)
-    assert isinstance(decode_response(answer, request).outcome, RunResult)
+    response = encode_response(executor.respond(request), request)
+    assert isinstance(decode_response(response, request).outcome, RunResult)
     for other in (b"null", b"[]", b"[NaN]", b"[0.0,0.0]"):
         with pytest.raises(ValueError):
-            decode_response(answer.replace(b'"standard_errors":[0.0]', b'"standard_errors":' + other), request)
+            decode_response(response.replace(b'"standard_errors":[0.0]', b'"standard_errors":' + other), request)

@@ -32,7 +32,7 @@ class Failing(Executor):
     ],
 )
 def test_any_error_becomes_an_answer(error: BaseException, kind: type[ExecutionFailed], retiring: bool) -> None:
-    answer = Failing(error).respond(Request(TaskSpec(circuit="", shots=1)))
-    assert isinstance(answer.outcome, kind)
-    assert answer.retiring is retiring
-    assert "/some/path.py" not in answer.outcome.message
+    response = Failing(error).respond(Request(TaskSpec(circuit="", shots=1)))
+    assert isinstance(response.outcome, kind)
+    assert response.retiring is retiring
+    assert "/some/path.py" not in response.outcome.message

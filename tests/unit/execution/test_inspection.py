@@ -74,8 +74,8 @@ def test_method_that_cannot_do_it_is_rejected(executor: Executor) -> None:
 
 
 def test_program_that_cannot_be_read_is_a_failure(executor: Executor) -> None:
-    answer = executor.respond(Request(TaskSpec(circuit="qubit q;", shots=10), command=Command.INSPECT))
-    assert isinstance(answer.outcome, ProgramUnsupported)
+    response = executor.respond(Request(TaskSpec(circuit="qubit q;", shots=10), command=Command.INSPECT))
+    assert isinstance(response.outcome, ProgramUnsupported)
 
 
 def test_qubits_that_nothing_depends_on_are_counted_apart(executor: Executor) -> None:

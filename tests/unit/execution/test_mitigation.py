@@ -385,9 +385,9 @@ def test_what_cannot_be_mitigated_says_why(
 def test_answers_with_other_numbers_are_not_believed(executor: Executor) -> None:
     options = RunOptions(observables=({"Z": 1.0},), noise=DEPOLARIZING, mitigation=Mitigation(zne=ZeroNoise()))
     request = Request(TaskSpec(circuit=HEAD + "qubit q; h q;", shots=1, options=options), "t")
-    answer = encode_response(executor.respond(request), request)
-    assert isinstance(decode_response(answer, request).outcome, RunResult)
-    place = answer.index(b'"mitigation":')
+    response = encode_response(executor.respond(request), request)
+    assert isinstance(decode_response(response, request).outcome, RunResult)
+    place = response.index(b'"mitigation":')
     for other in (
         b"null",
         b'{"zne":{"scale_factors":[1.0,3.0,5.0],"values":[[1.0,1.0],[1.0],[1.0]],"curves":["linear"]}}',
@@ -396,9 +396,9 @@ def test_answers_with_other_numbers_are_not_believed(executor: Executor) -> None
         b'{"zne":{"scale_factors":[1],"values":[[1]]}}',
         b'{"zne":{"scale_factors":[NaN]}}',
     ):
-        end = answer.index(b',"conversion"', place)
+        end = response.index(b',"conversion"', place)
         with pytest.raises(ValueError):
-            decode_response(answer[:place] + b'"mitigation":' + other + answer[end:], request)
+            decode_response(response[:place] + b'"mitigation":' + other + response[end:], request)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -201,10 +201,12 @@ def test_answers_that_are_no_values_are_not_believed(executor: Executor) -> None
     request = Request(
         TaskSpec(circuit=HEAD + "qubit q;", shots=1, options=RunOptions(observables=({"Z": 1}, {"X": 1}))), "t"
     )
-    answer = encode_response(executor.respond(request), request)
-    assert isinstance(decode_response(answer, request).outcome, RunResult)
+    response = encode_response(executor.respond(request), request)
+    assert isinstance(decode_response(response, request).outcome, RunResult)
     for other in (b"[1.0]", b"[1.0, NaN]", b'"ab"', b"null"):
-        said = answer.replace(answer[answer.index(b'"expectation_values":') + 21 : answer.index(b"]") + 1], other)
+        said = response.replace(
+            response[response.index(b'"expectation_values":') + 21 : response.index(b"]") + 1], other
+        )
         with pytest.raises(ValueError):
             decode_response(said, request)
 

@@ -310,9 +310,9 @@ def spec(text: str, inputs: Inputs | None = None, **options: Any) -> TaskSpec:
 @pytest.mark.parametrize("command", list(Command))
 def test_version_2_has_no_inputs(executor: Executor, inputs: Inputs, observables: Any, command: Command) -> None:
     task = replace(spec(START + "h q; measure q -> c;", inputs, observables=observables), target=Target.OPENQASM3)
-    answer = executor.respond(Request(task, command=command))
-    assert isinstance(answer.outcome, ProgramInvalid)
-    assert "an OpenQASM 2 program has no inputs" in answer.outcome.message
+    response = executor.respond(Request(task, command=command))
+    assert isinstance(response.outcome, ProgramInvalid)
+    assert "an OpenQASM 2 program has no inputs" in response.outcome.message
 
 
 def test_same_seed_gives_the_same_counts(executor: Executor) -> None:

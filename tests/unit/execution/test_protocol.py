@@ -114,12 +114,12 @@ def test_what_are_no_warnings_is_rejected(warnings: object) -> None:
 
 
 def test_failures_survive() -> None:
-    answer = decode_response(
+    response = decode_response(
         encode_response(Response(ProgramInvalid("no", line=2, column=3), retiring=True), REQUEST), REQUEST
     )
-    assert answer.retiring
-    assert isinstance(answer.outcome, ProgramInvalid)
-    assert answer.outcome.failure == ProgramInvalid("no", line=2, column=3).failure
+    assert response.retiring
+    assert isinstance(response.outcome, ProgramInvalid)
+    assert response.outcome.failure == ProgramInvalid("no", line=2, column=3).failure
 
 
 def _tampered(**changes: object) -> bytes:
@@ -305,8 +305,8 @@ def test_every_failure_code_a_child_may_give_is_known() -> None:
     kinds = list(ExecutionFailed.__subclasses__())
     assert kinds
     for kind in kinds:
-        answer = decode_response(encode_response(Response(kind("message")), REQUEST), REQUEST)
-        assert type(answer.outcome) is kind
+        response = decode_response(encode_response(Response(kind("message")), REQUEST), REQUEST)
+        assert type(response.outcome) is kind
 
 
 def test_all_mistakes_of_an_inspected_program_survive() -> None:

@@ -89,8 +89,8 @@ def test_program_is_parsed_once(executor: Executor, monkeypatch: pytest.MonkeyPa
 
 def test_answer_travels(executor: Executor) -> None:
     asked = request(SWEPT, seed=1, memory=True)
-    answer = executor.respond(asked)
-    assert decode_response(encode_response(answer, asked), asked).outcome == answer.outcome
+    response = executor.respond(asked)
+    assert decode_response(encode_response(response, asked), asked).outcome == response.outcome
 
 
 def test_shots_take_no_more_than_was_counted(executor: Executor) -> None:
@@ -106,8 +106,8 @@ def test_register_name_that_nobody_could_ask_for_is_none(executor: Executor, nam
     asked = request({"theta": 0.1, "times": 1})
     result = result_of(executor.respond(asked))
     profile = replace(result.profile, registers=(Register(bits=2, name=name), Register(bits=1, name="d")))
-    answer = decode_response(encode_response(Response(replace(result, profile=profile)), asked), asked)
-    assert result_of(answer).profile.registers == (Register(bits=2), Register(bits=1, name="d"))
+    response = decode_response(encode_response(Response(replace(result, profile=profile)), asked), asked)
+    assert result_of(response).profile.registers == (Register(bits=2), Register(bits=1, name="d"))
 
 
 def test_answer_with_other_points_is_rejected(executor: Executor) -> None:
@@ -142,9 +142,9 @@ def test_results_of_all_points_count_towards_the_largest() -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_reading_all_points_has_one_soft_limit() -> None:
     limits = ExecutionLimits(soft_time_limit=timedelta(seconds=0.5))
-    answer = Executor(limits).respond(request({"theta": [0.1] * 9000, "times": 300}))
-    assert isinstance(failure_of(answer), TimeLimitExceeded)
-    assert answer.retiring
+    response = Executor(limits).respond(request({"theta": [0.1] * 9000, "times": 300}))
+    assert isinstance(failure_of(response), TimeLimitExceeded)
+    assert response.retiring
 
 
 def test_inspection_and_drawing_show_the_first_point(executor: Executor) -> None:

@@ -54,7 +54,7 @@ async def test_concurrent_callers_share_a_count() -> None:
     asking = [asyncio.create_task(count()) for _ in range(5)]
     await asyncio.sleep(0)
     catalogue.may_end.set()
-    assert len({id(answer) for answer in await asyncio.gather(*asking)}) == 1
+    assert len({id(response) for response in await asyncio.gather(*asking)}) == 1
     assert catalogue.begun == 1
 
 

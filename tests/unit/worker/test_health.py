@@ -17,9 +17,9 @@ async def test_worker_whose_simulators_cannot_be_started_is_not_ready() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://worker") as client:
         assert (await client.get("/readyz")).status_code == 200, "they are being started"
         simulators.failed(0, "too many open files")
-        answer = await client.get("/readyz")
-        assert answer.status_code == 503
-        assert answer.json() == {
+        response = await client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json() == {
             "status": "not_ready",
             "missing": ["simulators"],
             "stopping": False,

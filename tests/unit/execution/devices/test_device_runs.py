@@ -142,11 +142,11 @@ ANSWERS = {"if": "11", "else": "10", "while": "10", "for": "01", "switch": "11",
 @pytest.mark.parametrize("name", FEEDBACK)
 def test_branches_loops_and_resets(executor: Executor, name: str, level: int) -> None:
     """The only outcome without errors; with those of the device it is the most frequent."""
-    answer = ANSWERS[name]
+    response = ANSWERS[name]
     ideal = executor.run(request_on(CLEAN, FEEDBACK[name], optimization_level=level, shots=50))
-    assert ideal.counts == {answer: 50}
+    assert ideal.counts == {response: 50}
     noisy = executor.run(request_on(LINE, FEEDBACK[name], optimization_level=level, shots=200))
-    assert noisy.counts[answer] > 120
+    assert noisy.counts[response] > 120
     assert len(noisy.counts) > 1
 
 
