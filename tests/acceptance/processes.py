@@ -248,8 +248,38 @@ def running_process(
 ) -> Iterator[tuple[str, int]]:
     """As `running_service`, with the process's id; its output is the file `log` in `directory`."""
     arguments = ["up", "--data-dir", str(directory), "--port", "0"]
-    complete = {**os.environ, **environment}
     log = directory / "log"
+    with _running(directory, fork_server, arguments, log, environment) as process:
+        yield _printed_url(process, log), process.pid
+
+
+@contextmanager
+def running_api_and_worker(
+    directory: Path, fork_server: ForkServer | None = None, /, **environment: str
+) -> Iterator[tuple[str, int]]:
+    """As `running_process`, of an API and a worker on the database and the broker in the environment.
+
+    The process is the API's; the worker's output is the file `worker.log`.
+    """
+    port = any_port()
+    url = f"http://127.0.0.1:{port}"
+    with (
+        _running(directory, fork_server, ["api", "--port", str(port)], directory / "log", environment) as api,
+        _running(directory, fork_server, ["worker"], directory / "worker.log", environment),
+    ):
+        _wait_for_worker(api, url)
+        yield url, api.pid
+
+
+@contextmanager
+def _running(
+    directory: Path,
+    fork_server: ForkServer | None,
+    arguments: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+) -> Iterator[BlockingProcess | subprocess.Popen[bytes]]:
+    complete = {**os.environ, **environment}
     with log.open("w") as output:
         process: BlockingProcess | subprocess.Popen[bytes]
         if fork_server is not None:
@@ -258,11 +288,22 @@ def running_process(
             command = [sys.executable, "-m", "ketline", *arguments]
             process = subprocess.Popen(command, stdout=output, stderr=output, cwd=directory, env=complete)
     try:
-        yield _printed_url(process, log), process.pid
+        yield process
     finally:
         os.kill(process.pid, signal.SIGTERM)
         process.wait(PATIENCE_SECONDS)
     assert "Traceback" not in log.read_text()
+
+
+def _wait_for_worker(api: BlockingProcess | subprocess.Popen[bytes], url: str) -> None:
+    """Wait until `/health` says that a worker polls."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while api.poll() is None and time.monotonic() < deadline:
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/health").status_code == httpx.codes.OK:
+                return
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"{url} is not healthy")
 
 
 def _printed_url(process: BlockingProcess | subprocess.Popen[bytes], log: Path) -> str:

@@ -18,10 +18,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ketline.api.rights import RIGHTS
+from ketline.db.schema.migrate import migrate
 from ketline.domain.access.principals import Role
 from tests.acceptance.programs import BELL, ENDLESS
-from tests.acceptance.projects import SharedService, shared_service
+from tests.acceptance.projects import SharedService, distributed_shared_service, shared_service
+from tests.blocks import long_after
 from tests.forking.client import ForkServer
+from tests.loops import await_apart
+from tests.servers import PostgresServer
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -150,15 +154,38 @@ class Shared:
         return [mark for mark in (MARK, *self.task_ids.values(), *self.keys) if mark in text]
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[Shared]:
-    with shared_service(
-        tmp_path_factory.mktemp("isolation"), fork_server, KETLINE_WORKER_SLOTS="2", KETLINE_SHUTDOWN_GRACE_S="1"
-    ) as service:
+@pytest.fixture(scope="module", params=long_after(1, ["embedded", "distributed"]))
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer
+) -> Iterator[Shared]:
+    directory, slots = (
+        tmp_path_factory.mktemp("isolation"),
+        {"KETLINE_WORKER_SLOTS": "2", "KETLINE_SHUTDOWN_GRACE_S": "1"},
+    )
+    if request.param == "embedded":
+        running = shared_service(directory, fork_server, **slots)
+    else:
+        database_url = request.getfixturevalue("shared_postgres_url")
+        broker_url = request.getfixturevalue("rabbit_server").url
+        running = distributed_shared_service(directory, fork_server, database_url, broker_url, **slots)
+    with running as service:
         keys = [service.key(f"{MARK}-project", Role.SUBMITTER, MARK), service.key("strangers", Role.OPERATOR)]
         with service.client(keys[0]) as owner, service.client(keys[1]) as stranger:
             task_ids = {name: _submitted(owner, name, body) for name, body in TASKS.items()}
             yield Shared(service, owner, stranger, task_ids, keys[:1])
+
+
+@pytest.fixture(scope="module")
+def shared_postgres_url(postgres_server: PostgresServer) -> str:
+    """A database of the session's PostgreSQL with the current schema, for all tests of this module."""
+    name = f"isolation_{uuid4().hex}"
+
+    async def create() -> None:
+        await postgres_server.create_database(name)
+        await migrate(postgres_server.url(name))
+
+    await_apart(create())
+    return postgres_server.url(name)
 
 
 def _submitted(owner: httpx.Client, name: str, body: Mapping[str, object]) -> str:

@@ -3,16 +3,21 @@
 A service runs with keys, which are used rightly and wrongly; then everything that it left is searched.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Connection, select
 
+from ketline.db.engine.database import open_database
+from ketline.db.schema.tables import metadata
 from ketline.domain.access.principals import Role
 from tests.acceptance.programs import BELL
-from tests.acceptance.projects import SharedService, shared_service
+from tests.acceptance.projects import SharedService, distributed_shared_service, shared_service
+from tests.servers import RabbitServer
 
 pytestmark = pytest.mark.timeout(300)
 UNKNOWN = f"ktl_{'0f' * 6}_{'ab01' * 16}"
@@ -33,10 +38,14 @@ class Searched:
         return answer
 
     def files(self) -> None:
-        """Take what is on the disk: the log, and the database with its write-ahead log."""
+        """Take what is on the disk: the logs, and the embedded service's database with its write-ahead log."""
         for path in self.service.directory.rglob("*"):
             if path.is_file():
                 self.found[str(path)] = path.read_bytes()
+
+    def rows(self) -> None:
+        """Take every row of the database."""
+        self.found["database"] = asyncio.run(_rows_of(self.service.database_url))
 
     def processes(self) -> None:
         """Take the command lines and environments of the service and its children."""
@@ -51,6 +60,17 @@ class Searched:
         return [place for place, text in self.found.items() if any(one in text for one in written)]
 
 
+async def _rows_of(database_url: str) -> bytes:
+    def rows(connection: Connection) -> bytes:
+        values = (
+            value for table in metadata.sorted_tables for row in connection.execute(select(table)) for value in row
+        )
+        return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+
+    async with open_database(database_url) as database:
+        return await database.read(rows)
+
+
 def _children(pid: int) -> Iterator[int]:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         with suppress(OSError):
@@ -60,15 +80,28 @@ def _children(pid: int) -> Iterator[int]:
 
 
 def test_secrets_are_nowhere_in_clear(tmp_path: Path) -> None:
-    with shared_service(tmp_path) as service:
+    _assert_hidden(shared_service(tmp_path))
+
+
+@pytest.mark.long
+def test_secrets_of_a_distributed_service_are_nowhere_in_clear(
+    tmp_path: Path, postgres_url: str, rabbit_server: RabbitServer
+) -> None:
+    _assert_hidden(distributed_shared_service(tmp_path, None, postgres_url, rabbit_server.url))
+
+
+def _assert_hidden(running: AbstractContextManager[SharedService]) -> None:
+    """Use and misuse keys and a session, and look for their secrets in all that the service showed and left."""
+    with running as service:
         key, other = service.key("optics", Role.OPERATOR), service.key("optics", Role.READER)
         searched = Searched(service)
         cookies = _use(service, searched, key)
         _misuse(service, searched, key, other)
         searched.files()
+        searched.rows()
         searched.processes()
-        assert {"response", "cmdline", "environ"} <= {place.split()[0] for place in searched.found}
-        assert searched.places_of(key.split("_")[1]), "the id of a key is no secret, and is found in the database"
+        assert {"response", "database", "cmdline", "environ"} <= {place.split()[0] for place in searched.found}
+        assert "database" in searched.places_of(key.split("_")[1]), "the id of a key is no secret"
     searched.files()  # with what was written at the stop
     secrets = [one.rpartition("_")[2] for one in (key, other, UNKNOWN)]
     assert {secret: places for secret in secrets if (places := searched.places_of(secret))} == {}

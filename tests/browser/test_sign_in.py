@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, Request, expect
 from ketline.domain.access.principals import Role
 from tests.acceptance.processes import Api, Fleet, any_port, api_at, eventually, wait_until_healthy
 from tests.acceptance.programs import BELL
-from tests.acceptance.projects import new_key
+from tests.acceptance.projects import database_in, new_key
 from tests.browser.conftest import TEST_SECONDS, Open, Window, opening
 from tests.issuer import AUDIENCE, Issuer, serving
 
@@ -39,7 +39,7 @@ class PrivateService:
     issuer: Issuer
 
     async def key(self, role: Role, owner: str = "ada") -> str:
-        return await new_key(self.data, "optics", role, owner)
+        return await new_key(database_in(self.data), "optics", role, owner)
 
     @asynccontextmanager
     async def client(self, token: str, **headers: str) -> AsyncIterator[Api]:
