@@ -1,6 +1,6 @@
 """Circuits that branch, with Lightning and on Aer alone: `python -m benchmarks.branching [--shots 1024]`.
 
-Each program is read once and run by turns on two simulators, of which one may use Aer only, on one thread. Aer, which
+Each program is read once and run in turn on two simulators, of which one may use Aer only, on one thread. Aer, which
 simulates every shot, gets so many shots as take some seconds, and the time of all is computed from these.
 """
 

@@ -1,6 +1,6 @@
 """Gradients by both methods and by differences: `python -m benchmarks.gradients [--rounds 5]`.
 
-Each task goes through the executor of a simulator process, text to result, and is timed by turns with the others: the
+Each task goes through the executor of a simulator process, text to result, and is timed in turn with the others: the
 adjoint method, the parameter-shift rule, and a sweep over central differences, which is what a client without gradients
 submits. Processor time, medians. Run it with OPENBLAS_NUM_THREADS=1, as simulator processes are.
 """

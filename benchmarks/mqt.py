@@ -39,7 +39,7 @@ def exports(sizes: Sequence[int], seconds: float) -> Iterator[Export]:
 
 
 def small_exports(sizes: Sequence[int]) -> Iterator[Export]:
-    """The same without a process for each, for sizes at which every benchmark is made at once: up to some 8 qubits."""
+    """The same without a process for each, for sizes at which every benchmark is made at once: up to about 8 qubits."""
     for benchmark in benchmark_names():
         for size in sizes:
             try:

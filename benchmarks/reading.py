@@ -1,6 +1,6 @@
 """Programs that the parser need not read, and ancillas that need no qubit: `python -m benchmarks.reading`.
 
-Each text is read and lowered by turns by the scanner and by the front end behind the parser; of a sweep also the time
+Each text is read and lowered in turn by the scanner and by the front end behind the parser; of a sweep also the time
 of one point more counts. Chains of ancillas are simulated with and without them, on the same engine.
 """
 

@@ -1,4 +1,4 @@
-"""The real worker, with simulators that sleep in place of simulating: work that costs a worker nothing but time.
+"""The real worker, with simulators that sleep instead of simulating: work that costs a worker nothing but time.
 
 `python -m benchmarks.sleeping worker SECONDS` is `ketline worker` with children of that kind. They are started as
 `python -m benchmarks.sleeping child SECONDS FD PARENT LIMITS`, and speak to their worker as a simulator does.

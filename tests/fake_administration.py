@@ -74,7 +74,7 @@ class FakeClaimControls:
 
 
 class FakeInterventions:
-    """Remembers what was done to the tasks that a test makes known; `error` is raised in place of it."""
+    """Remembers what was done to the tasks that a test makes known; `error` is raised instead of it."""
 
     def __init__(self) -> None:
         self.known: set[TaskId] = set()

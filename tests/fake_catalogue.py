@@ -37,7 +37,7 @@ from tests.fakes import FakeTaskRepository
 
 
 class FakeTaskCatalogue:
-    """Lists all tasks of the repository in the order they came, whatever is asked for, and notes what that is.
+    """Lists all tasks of the repository in the order they came, whatever is requested, and notes what that is.
 
     How lists are filtered and sorted is the SQL catalogue's business and is tested there.
     """

@@ -74,7 +74,7 @@ def _tests(client: Client) -> Sequence[unittest.TestCase]:
 
 
 class _OnService(KetlineBackend):
-    """The backend of the service in place of a simulator, whatever that one is constructed with."""
+    """The backend of the service instead of a simulator, whatever that one is constructed with."""
 
     service_of_tests: KetlineProvider
 

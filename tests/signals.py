@@ -1,4 +1,4 @@
-"""Sends signals to processes of asyncio without losing their exit status; tests that kill processes use it."""
+"""Sends signals to processes of asyncio without losing their exit status. Used by tests that kill processes."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What a program is written in, and the observables whose values are asked for."""
+"""What a program is written in, and the observables whose values are requested."""
 
 import sqlalchemy as sa
 from alembic import op

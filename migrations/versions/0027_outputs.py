@@ -1,4 +1,4 @@
-"""The outputs that a task computes beside counts, or in place of them."""
+"""The outputs that a task computes beside counts, or instead of them."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""A database that is there and cannot be used: rejected with a clear word, and work goes on by itself afterwards."""
+"""A database that is there and cannot be used: rejected with a clear word, and work continues by itself afterwards."""
 
 import asyncio
 import resource
@@ -78,7 +78,7 @@ async def test_login_that_is_rejected(
     rabbit_server: RabbitServer,
     private_postgres_server: Callable[..., Awaitable[PostgresServer]],
 ) -> None:
-    """From the start on; once the password is the right one the service goes on."""
+    """From the start on; once the password is the right one the service continues."""
     database = await private_postgres_server()
     await database.create_database("ketline")
     environment = {"DATABASE_URL": database.url("ketline")}

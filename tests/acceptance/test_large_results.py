@@ -52,7 +52,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 class Reader:
-    """A client that takes the head of an answer, and the body only when it is asked for."""
+    """A client that takes the head of an answer, and the body only when it is requested."""
 
     def __init__(self, service: Service, path: str, encoding: str = "identity", media_type: str = JSON) -> None:
         self._socket = socket.socket()

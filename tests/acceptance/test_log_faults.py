@@ -1,4 +1,4 @@
-"""Nobody reads the log, its reader is gone, its disk is full: work goes on."""
+"""Nobody reads the log, its reader is gone, its disk is full: work continues."""
 
 import asyncio
 import fcntl

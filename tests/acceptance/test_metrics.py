@@ -56,7 +56,7 @@ async def test_service_in_one_process_shows_its_tasks_simulators_and_queues(embe
             taken = value(found, "ketline_simulator_processor_seconds_total", use="simulate")
             return found if taken is not None and taken > 0.5 else None
 
-        # The endless program goes on taking it, however little of the processor other tests leave.
+        # The endless program keeps taking it, however little of the processor other tests leave.
         found = await eventually(processor_time, "processor time of simulators")
         assert (value(found, "ketline_simulator_resident_memory_bytes", use="simulate") or 0) > 10_000_000
         assert total(found, "ketline_build_info", role="up") == 1

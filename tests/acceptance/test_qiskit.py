@@ -333,7 +333,7 @@ async def _interrupted(embedded: Embedded, process: KetlineProcess, client: Clie
     waiting = asyncio.create_task(asyncio.to_thread(job.result, PATIENCE_SECONDS))
     await asyncio.to_thread(_first_done, client, job)
     await process.kill()
-    # What is asked for while nobody answers is asked for again, under the same name.
+    # What is requested while nobody answers is requested again, under the same name.
     more = asyncio.create_task(asyncio.to_thread(KetlineSampler(client).run, [bell()], shots=10))
     await embedded.up()
     result = await waiting

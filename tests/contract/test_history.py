@@ -107,7 +107,7 @@ async def random_tasks(database: Database, minute: Minute, seed: int, number: in
     """Tasks of any status whose times are in the minute or next to it; the model has those that the minute counts."""
     chance, model, made = random.Random(seed), Model(), []
     start = start_of(minute)
-    # Those that stay pending are made last: a claim would take them in place of the others.
+    # Those that stay pending are made last: a claim would take them instead of the others.
     for outcome in sorted(chance.choices(list(TaskStatus), k=number), key=lambda one: one is TaskStatus.PENDING):
         project, queue = chance.choice([OURS, THEIRS]), chance.choice([SIMULATIONS, CONVERSIONS])
         task_id = await make(SqlTaskRepository(database, project=project), outcome, queue)

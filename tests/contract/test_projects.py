@@ -139,7 +139,7 @@ async def test_lists_and_their_cursors_have_nothing_of_another_project(
         for _ in range(4):
             await ended(repository.within(THEIRS), status)
             await stored(repository.within(THEIRS))
-    # So few are examined for a page that a list of ours must go on behind tasks of theirs.
+    # So few are examined for a page that a list of ours must continue behind tasks of theirs.
     catalogue = SqlTaskCatalogue(database, looked_at=2, project=OURS)
     query = TaskQuery(which=WHICH[which], order=order, limit=1)
     found, positions = await listed(catalogue, query)

@@ -28,7 +28,7 @@ class Place:
     link: bool = False
 
     def put(self, *nodes: ast.AST) -> None:
-        """Have other nodes in place of this one."""
+        """Have other nodes instead of this one."""
         if self.index is None:
             [node] = nodes
             setattr(self.parent, self.field, node)

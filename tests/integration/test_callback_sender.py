@@ -191,7 +191,7 @@ async def test_answer_that_does_not_come_to_its_end_is_not_read_on(start: bytes,
 
 
 class Endless(httpcore.AsyncNetworkStream):
-    """A connection that gives whatever is asked for."""
+    """A connection that gives whatever is requested."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return b"x" * max_bytes

@@ -29,7 +29,7 @@ from tests.runners import ScriptedRunner, deferrals_of
 
 
 class CountedRunners:
-    """Opens one runner at a time, and raises `error` in place of the first while that is set."""
+    """Opens one runner at a time, and raises `error` instead of the first while that is set."""
 
     def __init__(self, runner: ScriptedRunner, error: Exception | None = None) -> None:
         self.runner = runner

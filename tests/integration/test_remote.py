@@ -133,7 +133,7 @@ class Rig:
         return run
 
     def cut_off(self, worker: RunOnBackend) -> None:
-        """Keep a worker from the database for ever: like a dead one, but it goes on to call the backend."""
+        """Keep a worker from the database for ever: like a dead one, but it continues to call the backend."""
         object.__setattr__(self.repositories[self.workers.index(worker)], "dead", True)
 
     def break_once(self, worker: RunOnBackend, write: str) -> None:
@@ -141,7 +141,7 @@ class Rig:
         object.__setattr__(self.repositories[self.workers.index(worker)], "defect", write)
 
     async def turn(self) -> None:
-        """What goes on in a service: a worker takes pending tasks, and leases are reaped."""
+        """What continues in a service: a worker takes pending tasks, and leases are reaped."""
         if not self.remote.running:
             self.remote.start()
         alive = [worker for worker, one in zip(self.workers, self.repositories, strict=True) if not one.dead]
@@ -590,7 +590,7 @@ async def test_adapter_with_a_defect_fails_its_task_without_its_text(rig_on: Rig
 
 @pytest.mark.parametrize("write", ["record_job", "finish", "fail"])
 async def test_defect_in_a_write_is_not_taken_for_one_of_the_adapter(rig_on: RigOn, write: str) -> None:
-    """As with a simulation, the lease ends, and the next attempt goes on with the job."""
+    """As with a simulation, the lease ends, and the next attempt continues with the job."""
     rig = rig_on(recognises_tokens=True)
     first = rig.worker()
     rig.break_once(first, write)

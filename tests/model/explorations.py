@@ -1,4 +1,4 @@
-"""Runs of the checker on the protocol, each done once however often it is asked for."""
+"""Runs of the checker on the protocol, each done once however often it is requested."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

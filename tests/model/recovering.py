@@ -124,7 +124,7 @@ def _fallen_back(state: State, task: int, row: Row) -> State:
 
 
 def outage_steps(state: State) -> Steps:
-    """No lease can be renewed, and all run out; whoever runs a task goes on."""
+    """No lease can be renewed, and all run out; whoever runs a task continues."""
     if state.outages and any(row.status == PROCESSING for row in state.rows):
         rows = tuple(map(statements.run_out_in_outage, state.rows))
         yield Step(

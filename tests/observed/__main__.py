@@ -96,7 +96,7 @@ async def _inject(fault: Fault, load: SteadyLoad, watch: Watch, seconds: float) 
         return [Row(area="faults", name=name, sound=False, detail="no time was left for it")]
     try:
         await fault()
-    except Exception as error:  # the run goes on: what follows is seen too
+    except Exception as error:  # the run continues: what follows is seen too
         return [Row(area="faults", name=name, sound=False, detail=f"{type(error).__name__}: {error}"[:300])]
     finally:
         missed = f", missed until now: {', '.join(sorted(watch.missed))}" if watch.missed else ""

@@ -157,7 +157,7 @@ class Faults:
         await self.commands.succeeds("admin", "vacuum")
 
     async def backup_is_restored(self) -> None:
-        """The commands of docs/operations.md, into another database than that of the service, which goes on."""
+        """The commands of docs/operations.md, into another database than that of the service, which continues."""
         await self.commands.backup()
         await self.commands.restore()
         here = {"KETLINE_URL": f"http://127.0.0.1:{self.stack.port}", "KETLINE_API_KEY": self.stack.key}

@@ -85,7 +85,7 @@ FIGURES = (
 
 
 def found(phrase: str) -> Sequence[tuple[str, float]]:
-    """The numbers in place of N, each with the page that has it."""
+    """The numbers instead of N, each with the page that has it."""
     pattern = re.compile(phrase.replace("N", r"(-?[0-9][0-9,.]*[0-9]|-?[0-9])"))
     return [
         (page, float(number.replace(",", "")))

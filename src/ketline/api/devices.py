@@ -82,7 +82,7 @@ async def read_device(name: Name, request: Request) -> Response:
     openapi_extra={"requestBody": body_of(DeviceDocument, _EXAMPLE)},
 )
 async def store_device(name: Name, request: Request, response: Response) -> DeviceView:
-    """Store a device in the project, in place of the one of this name if there is one. Tasks that were submitted with
+    """Store a device in the project, instead of the one of this name if there is one. Tasks that were submitted with
     that one keep its content."""
     require_known_parameters(request)
     body = await request.body()

@@ -32,7 +32,7 @@ class Options(TypedDict, total=False):
     by default the program's header decides. `program_format` is another name for `format`.
 
     `kind`: "simulate" by default, "convert" or "run". A conversion has a `target` ("openqasm3", "openqasm2", "qpy" or
-    "qir"), and for QIR a `profile` ("base" or "adaptive") and, with `bitcode`, bitcode as base64 in place of text.
+    "qir"), and for QIR a `profile` ("base" or "adaptive") and, with `bitcode`, bitcode as base64 instead of text.
     `backend`: the external backend of a task of kind "run".
 
     `mitigation`: what is done against errors of noise or a device in values and counts: {"zne": {"scale_factors":

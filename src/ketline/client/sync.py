@@ -354,7 +354,7 @@ class Client:
         return self._run(self._flows.device(name))
 
     def put_device(self, device: Mapping[str, Any], name: str | None = None) -> Mapping[str, Any]:
-        """Store a device under its own name or `name`, in place of the one of that name, and read its entry."""
+        """Store a device under its own name or `name`, instead of the one of that name, and read its entry."""
         return self._run(self._flows.put_device(device, name))
 
     def remove_device(self, name: str) -> None:

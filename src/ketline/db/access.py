@@ -1,4 +1,4 @@
-"""API keys and projects on a database; the services of `service/access` use it."""
+"""API keys and projects on a database. Used by the services of `service/access`."""
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The sessions of browsers on a database; `service/access/sessions.py` uses it."""
+"""The sessions of browsers on a database. Used by `service/access/sessions.py`."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The history of statistics on a database; the recorder and the routes use it."""
+"""The history of statistics on a database. Used by the recorder and the routes."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -23,7 +23,7 @@ from ketline.domain.tasks.queues import CONVERSIONS, SIMULATIONS
 from ketline.domain.webhooks.deliveries import MAX_DELIVERY_TIME
 
 TIME_LIMIT_SECONDS = 2.0
-# SQLite asks so often whether to go on, counted in steps of its virtual machine: about once a millisecond.
+# SQLite asks so often whether to continue, counted in steps of its virtual machine: about once a millisecond.
 _STEPS = 20_000
 # More messages than these are not counted: those of an outage of all receivers must not keep the rest from being read.
 MAX_WEBHOOKS = 100_000

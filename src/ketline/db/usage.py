@@ -1,4 +1,4 @@
-"""The usage of all projects on a database; `service/tasks/usage.py` uses it."""
+"""The usage of all projects on a database. Used by `service/tasks/usage.py`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

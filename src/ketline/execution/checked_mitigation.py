@@ -1,4 +1,4 @@
-"""Checks what a simulator process sends of a mitigation, which may have run a hostile program; `protocol` calls it."""
+"""Checks what a simulator process sends of a mitigation, which may have run a hostile program. Used by `protocol`."""
 
 import math
 from collections.abc import Mapping, Sequence

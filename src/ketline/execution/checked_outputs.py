@@ -1,4 +1,4 @@
-"""Checks the outputs that a simulator process sends, which may have run a hostile program; `protocol` calls it."""
+"""Checks the outputs that a simulator process sends, which may have run a hostile program. Used by `protocol`."""
 
 import math
 from collections.abc import Mapping, Sequence

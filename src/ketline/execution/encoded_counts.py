@@ -1,4 +1,4 @@
-"""Checks counts in the JSON text that a simulator process sends, without decoding them; `protocol` calls it.
+"""Checks counts in the JSON text that a simulator process sends, without decoding them. Used by `protocol`.
 
 The process may have run a hostile program. What is accepted here is stored as it is.
 """

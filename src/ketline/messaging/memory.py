@@ -10,7 +10,7 @@ from ketline.domain.errors import QueueFull
 from ketline.domain.ids import CorrelationId, TaskId
 from ketline.domain.tasks.queues import SIMULATIONS, TaskQueue
 
-# Some 30 MB of messages for each queue. Tasks beyond that wait in the database.
+# About 30 MB of messages for each queue. Tasks beyond that wait in the database.
 CAPACITY = 100_000
 
 

@@ -110,7 +110,7 @@ def run_options(options: Mapping[str, Any]) -> RunOptions:
 
 
 def known_options(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with those given in place of the defaults.
+    """The options with those given instead of the defaults.
 
     Raises:
         QiskitError: an option does not exist; the message names it.

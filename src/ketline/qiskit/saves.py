@@ -1,4 +1,4 @@
-"""Converts the `save_*` instructions of a circuit to outputs of its task; `requests.py` calls it.
+"""Converts the `save_*` instructions of a circuit to outputs of its task. Used by `requests.py`.
 
 The instructions are those of `qiskit_aer.library`, which need not be installed here: they are known by their names.
 """
@@ -36,7 +36,7 @@ _FINAL = frozenset({"barrier", "measure"})
 
 @dataclass(frozen=True, slots=True)
 class Saves:
-    """A circuit with named places in place of its `save_*` instructions, and what they save.
+    """A circuit with named places instead of its `save_*` instructions, and what they save.
 
     `outputs` are those of a task that computes it, in the same order.
     """

@@ -1,4 +1,4 @@
-"""A cache of the contents of devices and of large models of noise; `task_devices.py` and `task_noise.py` use it."""
+"""A cache of the contents of devices and of large models of noise. Used by `task_devices.py` and `task_noise.py`."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field

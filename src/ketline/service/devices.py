@@ -1,4 +1,4 @@
-"""The devices of a project beside those that are shipped; the routes of devices, pages and submissions call it."""
+"""The devices of a project beside those that are shipped. Used by the routes of devices, pages and submissions."""
 
 import asyncio
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class ManageDevices:
         return await self.store.content(name) if shipped is None else shipped.text
 
     async def put(self, device: Device, actor: Actor) -> tuple[DeviceEntry, bool]:
-        """Store a device, also in place of one; the second value says whether there was none of its name.
+        """Store a device, also instead of one; the second value says whether there was none of its name.
 
         Raises:
             DeviceReserved: the name belongs to a device that is shipped, or to the simulators.

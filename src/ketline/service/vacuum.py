@@ -1,4 +1,4 @@
-"""Applies the retention limits now, and has the database free the space; administrators call it."""
+"""Applies the retention limits now, and has the database free the space. Used by administrators."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

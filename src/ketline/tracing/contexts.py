@@ -1,7 +1,7 @@
 """Contexts of spans: from and to `traceparent`, and ids that processes can compute without telling each other.
 
 The span of an attempt has an id made of task and attempt. So the next attempt can link to it, and the reaper can end it
-in place of a worker that was killed. A task that was submitted without a context has its own id as the id of its trace.
+instead of a worker that was killed. A task that was submitted without a context has its own id as the id of its trace.
 """
 
 import re

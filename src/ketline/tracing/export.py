@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 PROTOCOL = "http/protobuf"
 FLUSH_SECONDS = 5.0
-# Some 10 MB. OpenTelemetry's default is a second of a busy service.
+# About 10 MB. OpenTelemetry's default is a second of a busy service.
 QUEUE_SPANS = 4096
 BATCH_SPANS = 512
 SECONDS_BETWEEN_LINES = 600.0

@@ -52,7 +52,7 @@ class SystemResolver:
         Raises:
             OSError: it has none, or the resolver does not answer.
         """
-        # Others may wait for it too, and its thread goes on in any case.
+        # Others may wait for it too, and its thread continues in any case.
         found = await asyncio.shield(self._looking_up(host.lower()))
         return [ip_address(address.partition("%")[0]) for address in dict.fromkeys(found)]
 

@@ -1,4 +1,4 @@
-"""The runner of a slot with a simulator of its own; `short_slot` and `queue_slots` use it."""
+"""The runner of a slot with a simulator of its own. Used by `short_slot` and `queue_slots`."""
 
 import asyncio
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from tests.chaos.faults.context import Fault, FaultContext
 from tests.chaos.faults.processes import POLL_SECONDS, simulators_of
 from tests.chaos.testbed.supervisor import Role
 
-# Enough for the process to go on, far less than a simulator imports.
+# Enough for the process to continue, far less than a simulator imports.
 SPARE_BYTES = 128 << 20
 # For a simulator to have nothing to do.
 IDLE_SECONDS = 5.0

@@ -21,7 +21,7 @@ class FileClock:
 
 def main() -> None:
     root, file = sys.argv.pop(1), Path(sys.argv.pop(1))
-    sys.path[0] = root  # in place of this file's directory, whose modules have names of others
+    sys.path[0] = root  # instead of this file's directory, whose modules have names of others
     from ketline.__main__ import main as ketline
     from tests.clocks import SqliteClock
 

@@ -1,4 +1,4 @@
-"""Damaged QPY in real simulator processes: whatever it asks for, there is an answer, and the runner goes on."""
+"""Damaged QPY in real simulator processes: whatever it asks for, there is an answer, and the runner continues."""
 
 import base64
 import random

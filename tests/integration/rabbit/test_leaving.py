@@ -1,4 +1,4 @@
-"""Cancelled and closed at any moment: quick, and nothing of it goes on."""
+"""Cancelled and closed at any moment: quick, and nothing of it continues."""
 
 import asyncio
 from contextlib import suppress

@@ -51,7 +51,7 @@ async def test_message_in_hand_is_renewed_and_never_delivered_twice(
 
 
 async def test_renewal_of_a_message_that_is_gone_is_silent(view: StreamView) -> None:
-    """Nothing is left of it after FLUSHALL; the slot goes on, and its acknowledgement does nothing."""
+    """Nothing is left of it after FLUSHALL; the slot continues, and its acknowledgement does nothing."""
     async with RedisAddress(view.server.url).client(reply_timeout_seconds=5.0) as client:
         stream = TaskStream(client, view.name, view.dead_name)
         await stream.renew("slot", b"1-1")

@@ -1,4 +1,4 @@
-"""Keys and tokens that stand for nobody, sent too often from one address: 429, but who works from there goes on."""
+"""Keys and tokens that stand for nobody, sent too often from one address: 429, but who works from there continues."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack

@@ -43,7 +43,7 @@ def task(name: str | None = None, tags: Sequence[str] = (), status: TaskStatus =
 
 
 def put(catalogue: FakeTaskCatalogue, *tasks: Task, more: bool = False) -> None:
-    """Let the list have these tasks, and go on or not."""
+    """Let the list have these tasks, and continue or not."""
     catalogue.repository.tasks = {one.task_id: one for one in tasks}
     catalogue.next = Position(at=NOW, task_id=TaskId(uuid4())) if more else None
 

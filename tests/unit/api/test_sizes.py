@@ -94,6 +94,6 @@ async def _call(app: FastAPI, receive: object, headers: list[tuple[bytes, bytes]
 def _assert_cut_off(sent: list[dict[str, object]]) -> None:
     start, body = sent
     assert start["status"] == 413
-    # Otherwise the server would go on reading the rest to get at the next request.
+    # Otherwise the server would continue reading the rest to get at the next request.
     assert (b"connection", b"close") in start["headers"]  # type: ignore[operator]
     assert json.loads(body["body"])["code"] == "body_too_large"  # type: ignore[arg-type]

@@ -131,7 +131,7 @@ def _tampered(**changes: object) -> bytes:
 
 
 def _with_counts(text: bytes) -> bytes:
-    """A response with this text in place of the counts."""
+    """A response with this text instead of the counts."""
     return encode_response(Response(RESULT), REQUEST).replace(b'{"00":4,"11":6}', text)
 
 

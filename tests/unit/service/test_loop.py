@@ -1,4 +1,4 @@
-"""A loop goes on after failed steps, and logs the same failure once."""
+"""A loop continues after failed steps, and logs the same failure once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

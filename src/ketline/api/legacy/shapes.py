@@ -1,4 +1,4 @@
-"""The shape in which a request reads a task, full or plain, and the plain 404; routes and error handlers call it."""
+"""The shape in which a request reads a task, full or plain, and the plain 404. Used by routes and error handlers."""
 
 import re
 

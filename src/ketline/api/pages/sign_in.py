@@ -117,7 +117,7 @@ async def start_session(request: Request, services: Services, principal: Princip
 
 
 def local_path(wanted: str) -> str:
-    """A page of this service by its path and query, or the first page in place of anything else."""
+    """A page of this service by its path and query, or the first page instead of anything else."""
     path = wanted.partition("?")[0]
     is_page = path == "/" or (is_page_path(path) and _is_plain(unquote(path)))
     return wanted if is_page and _PRINTABLE.fullmatch(wanted) else "/"

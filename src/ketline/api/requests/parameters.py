@@ -1,4 +1,4 @@
-"""A check for unknown query parameters, so that a misspelt filter is not ignored; routes call it."""
+"""A check for unknown query parameters, so that a misspelt filter is not ignored. Used by routes."""
 
 from fastapi import Request
 

@@ -1,4 +1,4 @@
-"""The problem of a submission that a quota does not permit, and the header fields about limits; `handlers.py` uses it.
+"""The problem of a submission that a quota does not permit, and the header fields about limits. Used by `handlers.py`.
 
 Source: draft-ietf-httpapi-ratelimit-headers-10, sections 3 (`RateLimit-Policy`) and 4 (`RateLimit`).
 """

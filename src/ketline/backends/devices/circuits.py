@@ -1,4 +1,4 @@
-"""Programs of jobs as Qiskit circuits, and counts in the bitstrings of their registers; all devices call it.
+"""Programs of jobs as Qiskit circuits, and counts in the bitstrings of their registers. Used by all devices.
 
 A circuit's bit i is `circuit.clbits[i]`. An outcome is an integer: its bit i, 0 being the lowest, is the circuit's.
 """

@@ -191,7 +191,7 @@ def _for_each(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Do `work` for each task, show what it returned, and go on after tasks for which it is not possible."""
+    """Do `work` for each task, show what it returned, and continue after tasks for which it is not possible."""
     from ketline.cli.show import show_json, show_rows
 
     named = [] if callable(tasks) else [TaskId(read_id(text)) for text in tasks]

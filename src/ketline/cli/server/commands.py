@@ -72,7 +72,7 @@ def migrate(
 ) -> None:
     """Migrate the database of a distributed service to the schema of this version.
 
-    Running processes of the version before go on, unless `--check` says to stop them first.
+    Running processes of the version before continue, unless `--check` says to stop them first.
     """
     with require_server_libraries("ketline migrate"):
         from ketline.runtime.database import migrate_database, schema_state

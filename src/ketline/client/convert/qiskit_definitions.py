@@ -1,4 +1,4 @@
-"""Replacement of gates that QPY does not store completely by their definitions; `qiskit.py` calls it.
+"""Replacement of gates that QPY does not store completely by their definitions. Used by `qiskit.py`.
 
 Qiskit's reader rebuilds a library gate from its class and parameters. The constructors of many gates need more than
 that: reading `AndGate(3)` raises a TypeError, and some other gates are read as different gates.

@@ -58,7 +58,7 @@ class TaskSpec:
     the submission, which sets it; clients cannot.
 
     A task of kind `convert` has a `target`, and no use for `shots`; for QIR, `profile` is the profile, the simplest one
-    that can hold the program if it is None, and with `bitcode` the output is bitcode in place of text. A task of kind
+    that can hold the program if it is None, and with `bitcode` the output is bitcode instead of text. A task of kind
     `run` has the name of a `backend`.
     """
 

@@ -1,4 +1,4 @@
-"""Generates ids for submitted tasks, which grow in the order of creation; the service of submissions calls it."""
+"""Generates ids for submitted tasks, which grow in the order of creation. Used by the service of submissions."""
 
 import secrets
 import time

@@ -1,4 +1,4 @@
-"""Inspects the points of a sweep, as many as there is time for; the executor calls it."""
+"""Inspects the points of a sweep, as many as there is time for. Used by the executor."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

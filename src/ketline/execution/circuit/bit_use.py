@@ -1,4 +1,4 @@
-"""Which classical bits the operations of a circuit read or write; separating parts and leaving measurements call it."""
+"""Which classical bits the operations of a circuit read or write. Used by separating parts and leaving measurements."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -24,7 +24,7 @@ def is_idling(label: str | None) -> bool:
 
 
 def with_idling(circuit: Any, dt_ns: float | None) -> Any:
-    """A circuit with an identity gate in place of each delay, whose label says how long it is; no other gate has one.
+    """A circuit with an identity gate instead of each delay, whose label says how long it is; no other gate has one.
 
     `dt_ns` is the unit of delays in `dt`.
 

@@ -1,4 +1,4 @@
-"""Flattens a program that a front end has read, and rewrites it into a target's gates; `conversion.py` calls it."""
+"""Flattens a program that a front end has read, and rewrites it into a target's gates. Used by `conversion.py`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any

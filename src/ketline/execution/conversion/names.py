@@ -1,4 +1,4 @@
-"""Chooses the names of registers in an output, with a warning for each that had to be changed; the writers call it."""
+"""Chooses the names of registers in an output, with a warning for each that had to be changed. Used by the writers."""
 
 import re
 from collections.abc import Collection, Sequence

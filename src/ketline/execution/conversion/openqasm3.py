@@ -1,4 +1,4 @@
-"""Writes a flat program as OpenQASM 3; `conversion.py` calls it.
+"""Writes a flat program as OpenQASM 3. Used by `conversion.py`.
 
 Where the bits of the registers are computed from others, these are declared as a register of their own, and the
 program's registers as its outputs.

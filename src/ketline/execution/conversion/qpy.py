@@ -1,4 +1,4 @@
-"""Writes a flat program as QPY, Qiskit's binary format of circuits; `conversion.py` calls it."""
+"""Writes a flat program as QPY, Qiskit's binary format of circuits. Used by `conversion.py`."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""The elements of registers by name and by number; the writers of all formats but QIR call it."""
+"""The elements of registers by name and by number. Used by the writers of all formats but QIR."""
 
 from collections.abc import Iterator, Sequence
 

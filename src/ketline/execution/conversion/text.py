@@ -1,4 +1,4 @@
-"""Output within the limit on the size of a result; the writers of all formats use it."""
+"""Output within the limit on the size of a result. Used by the writers of all formats."""
 
 from ketline.domain.errors import ProgramTooLarge
 

@@ -1,4 +1,4 @@
-"""The texts of the SVG drawing: names of gates, angles, conditions; `layout.py` calls it."""
+"""The texts of the SVG drawing: names of gates, angles, conditions. Used by `layout.py`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Gives the circuits of a program for values of its inputs, if only angles depend on these; `program.py` calls it."""
+"""Gives the circuits of a program for values of its inputs, if only angles depend on these. Used by `program.py`."""
 
 import math
 from collections.abc import Callable, Mapping

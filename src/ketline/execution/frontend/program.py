@@ -38,7 +38,7 @@ from ketline.execution.frontend.syntax_tree import check_what_never_runs, parse_
 from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
 from ketline.execution.limits import ExecutionLimits
 
-# The values that are computed from the final state in place of counts: observables, or outputs; None for counts.
+# The values that are computed from the final state instead of counts: observables, or outputs; None for counts.
 Observed = Support | FinalState | None
 _MAX_NAMED = 8
 

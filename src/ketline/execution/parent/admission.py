@@ -24,7 +24,7 @@ class Permit:
 
 
 class Admission:
-    """Grants one permit at a time; the threads of all runners of a worker call it.
+    """Grants one permit at a time. Used by the threads of all runners of a worker.
 
     A rejected program gets a delay: as long as the current program has run so far, so that the number of retries grows
     with the logarithm of the wait. The delays end one after the other, in the order of the rejections.

@@ -13,7 +13,7 @@ NOT_STARTED = "not_started"
 
 
 class SimulatorCounts:
-    """Shared by the runners of one factory; `use` says what their simulators are for. Any thread may call it."""
+    """Shared by the runners of one factory. Used by `use` says what their simulators are for. Any thread may."""
 
     def __init__(self, metrics: Metrics | None = None, use: str = "simulate") -> None:
         self._metrics = metrics or NoMetrics()

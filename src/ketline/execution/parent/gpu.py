@@ -1,4 +1,4 @@
-"""Checks before a worker starts that Aer can simulate on a GPU; `runtime/worker.py` calls it."""
+"""Checks before a worker starts that Aer can simulate on a GPU. Used by `runtime/worker.py`."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Simulates programs on the engines of a process, which live as long as it; the executor calls it."""
+"""Simulates programs on the engines of a process, which live as long as it. Used by the executor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Writes outcomes as the keys of counts, in Qiskit's format; every simulation method uses it."""
+"""Writes outcomes as the keys of counts, in Qiskit's format. Used by every simulation method."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate

@@ -1,4 +1,4 @@
-"""Caches what the outcomes of programs are drawn from; the methods that simulate a final state call it."""
+"""Caches what the outcomes of programs are drawn from. Used by the methods that simulate a final state."""
 
 from collections import OrderedDict
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The costs of gates and samples of a statevector on each engine, in seconds of one core; the method calls it."""
+"""The costs of gates and samples of a statevector on each engine, in seconds of one core. Used by the method."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -20,7 +20,7 @@ class DeviceStore(Protocol):
         ...
 
     async def put(self, device: Device, actor: Actor) -> tuple[DeviceEntry, bool]:
-        """Store a device in place of the one of its name, and record who did; the same content again changes nothing.
+        """Store a device instead of the one of its name, and record who did; the same content again changes nothing.
 
         The second value says whether there was none of this name.
 

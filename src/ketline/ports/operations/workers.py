@@ -55,7 +55,7 @@ class BackendRegistry(Protocol):
     """
 
     async def register(self, name: str, description: BackendDescription) -> None:
-        """Record the description of a backend, in place of an earlier one."""
+        """Record the description of a backend, instead of an earlier one."""
         ...
 
     async def known(self) -> Mapping[str, BackendDescription]:

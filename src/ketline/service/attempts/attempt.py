@@ -257,7 +257,7 @@ class LeaseLost(Exception):
 class LeaseKeeper:
     """Renews the lease of one attempt at intervals, until it is stopped or the database says that the lease is lost.
 
-    While the database does not answer, the simulation goes on: a lease that has expired can still be renewed until
+    While the database does not answer, the simulation continues: a lease that has expired can still be renewed until
     another worker claims the task.
     """
 
@@ -329,7 +329,7 @@ class LeaseKeeper:
             self._failing = True
             return True  # guard: lease.unanswered
         except Exception:
-            # Log it and go on: otherwise the lease would expire for no visible reason.
+            # Log it and continue: otherwise the lease would expire for no visible reason.
             log.exception("lease.renewal_crashed")
             return True
         if self._failing:

@@ -1,4 +1,4 @@
-"""Repeats calls of a backend that change nothing, such as polls; `job_attempt.py` uses it."""
+"""Repeats calls of a backend that change nothing, such as polls. Used by `job_attempt.py`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The dead letters of the queue: shows them to operators, cached, and requeues them; the system page calls it."""
+"""The dead letters of the queue: shows them to operators, cached, and requeues them. Used by the system page."""
 
 from dataclasses import dataclass, field
 

@@ -26,7 +26,7 @@ MAX_QUEUES = 100
 class ServiceGauges:
     """Reads at most once in `fresh_seconds`, one reading at a time; a scrape waits for it for `wait_seconds`.
 
-    A reading that takes longer goes on in the background. Meanwhile, and when a reading fails, the last one is shown
+    A reading that takes longer continues in the background. Meanwhile, and when a reading fails, the last one is shown
     until it is `kept_seconds` old.
     """
 

@@ -1,4 +1,4 @@
-"""The external backends of the service; the routes of submissions and of backends call it."""
+"""The external backends of the service. Used by the routes of submissions and of backends."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

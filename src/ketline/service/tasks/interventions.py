@@ -1,4 +1,4 @@
-"""Requeues and fails single tasks for administrators; the routes of `/admin/tasks` call it."""
+"""Requeues and fails single tasks for administrators. Used by the routes of `/admin/tasks`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

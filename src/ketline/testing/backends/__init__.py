@@ -2,5 +2,5 @@
 
     pytest --pyargs ketline.testing.backends --backend module:function
 
-It runs some 35 small jobs. On a device that costs money, read `docs/backends.md` first.
+It runs about 35 small jobs. On a device that costs money, read `docs/backends.md` first.
 """

@@ -1,4 +1,4 @@
-"""Derivatives with respect to inputs, computed from those with respect to angles; the runs of gradients call it."""
+"""Derivatives with respect to inputs, computed from those with respect to angles. Used by the runs of gradients."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Evaluates Qiskit's classical expressions to terms, one for each bit of the value; `values.py` calls it.
+"""Evaluates Qiskit's classical expressions to terms, one for each bit of the value. Used by `values.py`.
 
 Source: `qiskit.circuit.classical.expr`: unsigned integers wrap at the width of their type, shifts fill with zeros,
 `logic_and` and `logic_or` evaluate their second operand only where it decides.

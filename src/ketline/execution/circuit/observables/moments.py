@@ -1,4 +1,4 @@
-"""Expectation values and variances of observables in states, for outputs; `final_state.py` calls it.
+"""Expectation values and variances of observables in states, for outputs. Used by `final_state.py`.
 
 A Pauli operator is i^|x & z| X^x Z^z, as in `pauli_sums.py`, so that its product with a state a has the amplitudes
 

@@ -1,4 +1,4 @@
-"""Leaves out ancillas that Toffoli gates compute from other qubits and give back as 0; `lowering.py` calls it.
+"""Leaves out ancillas that Toffoli gates compute from other qubits and give back as 0. Used by `lowering.py`.
 
 A clean ancilla holds the product of the controls after `ccx a, b, ancilla`, until the same gate makes it 0 again. What
 it controls between the two is controlled by `a` and `b` instead, if neither changes meanwhile, and both gates are left
@@ -58,7 +58,7 @@ class _Circuit:
         for number, step in enumerate(steps):
             if step[0] not in NO_EFFECT:
                 self._record(number, step)
-        self._written: dict[int, _Flip | _Phase] = {}  # in place of the steps of these indices
+        self._written: dict[int, _Flip | _Phase] = {}  # instead of the steps of these indices
         self._left_out: set[int] = set()
 
     def _record(self, number: int, step: Step) -> None:
@@ -143,7 +143,7 @@ def _gate_of(step: Step) -> _Flip | _Phase | None:
 
 
 def _controlled_by(gate: _Flip | _Phase | None, ancilla: _Flip) -> _Flip | _Phase:
-    """A gate under the controls of an ancilla in place of the ancilla."""
+    """A gate under the controls of an ancilla instead of the ancilla."""
     if isinstance(gate, _Flip):
         return _Flip(gate.controls - {ancilla.target} | ancilla.controls, gate.target)
     assert gate is not None  # the caller has checked it

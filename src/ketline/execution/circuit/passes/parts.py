@@ -1,4 +1,4 @@
-"""Separates a circuit into parts that do not interact; the automatic choice of a method calls it."""
+"""Separates a circuit into parts that do not interact. Used by the automatic choice of a method."""
 
 from collections.abc import Sequence
 

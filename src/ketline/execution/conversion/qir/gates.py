@@ -1,4 +1,4 @@
-"""The quantum instructions of QIR that apply each gate; the writers of both profiles call it."""
+"""The quantum instructions of QIR that apply each gate. Used by the writers of both profiles."""
 
 from collections.abc import Iterator, Mapping
 from math import isclose, pi, remainder, tau

@@ -1,4 +1,4 @@
-"""Records the output of a QIR program: an array for each register, bit 0 first; both profiles call it."""
+"""Records the output of a QIR program: an array for each register, bit 0 first. Used by both profiles."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Writes a flat program as QIR, in LLVM's text format or as bitcode; `conversion.py` calls it."""
+"""Writes a flat program as QIR, in LLVM's text format or as bitcode. Used by `conversion.py`."""
 
 import re
 

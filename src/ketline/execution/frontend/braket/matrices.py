@@ -1,4 +1,4 @@
-"""Reads the matrix of a `#pragma braket unitary` from its text; `pragmas.py` calls it."""
+"""Reads the matrix of a `#pragma braket unitary` from its text. Used by `pragmas.py`."""
 
 import re
 from typing import Any

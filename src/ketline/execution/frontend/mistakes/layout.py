@@ -1,4 +1,4 @@
-"""Splits a text into statements and heads of blocks, even if it is not a valid program; `syntax.py` calls it."""
+"""Splits a text into statements and heads of blocks, even if it is not a valid program. Used by `syntax.py`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

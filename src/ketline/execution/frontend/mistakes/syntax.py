@@ -1,4 +1,4 @@
-"""Finds the syntax mistakes of a text, and repairs the text so that the rest can be parsed; `finder.py` calls it."""
+"""Finds the syntax mistakes of a text, and repairs the text so that the rest can be parsed. Used by `finder.py`."""
 
 import re
 from collections.abc import Sequence

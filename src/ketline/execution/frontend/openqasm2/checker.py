@@ -1,4 +1,4 @@
-"""Finds all mistakes of a program that Qiskit's reader rejects, each with its place; `reader.py` calls it."""
+"""Finds all mistakes of a program that Qiskit's reader rejects, each with its place. Used by `reader.py`."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Reads `if` and `else` in otherwise flat programs: which statements are in which block; `statements.py` calls it.
+"""Reads `if` and `else` in otherwise flat programs: which statements are in which block. Used by `statements.py`.
 
 It reads conditions that compare a bit or a register with a number, or are a bit, and several of them joined by `&&` or
 by `||`. Source: OpenQASM 3 specification, "Classical instructions", section "If-else statements"; "Types and casting".
@@ -33,7 +33,7 @@ _TRUTH = {"true": 1, "false": 0}
 class _Open:
     """A branch whose end is not read; `outer` is the block that it is in.
 
-    `complete` if only an `else` can still belong to it; otherwise its last block goes on, up to a brace if `braced`.
+    `complete` if only an `else` can still belong to it; otherwise its last block continues, up to a brace if `braced`.
     """
 
     condition: Condition

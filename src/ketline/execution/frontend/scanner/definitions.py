@@ -1,4 +1,4 @@
-"""Reads the definitions of gates in flat programs (no variables or control flow); `statements.py` calls it."""
+"""Reads the definitions of gates in flat programs (no variables or control flow). Used by `statements.py`."""
 
 import re
 from collections.abc import Iterator, Mapping

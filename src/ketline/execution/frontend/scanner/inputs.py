@@ -1,4 +1,4 @@
-"""The inputs that a program declares, and arguments of gates that depend on them; `statements.py` calls it."""
+"""The inputs that a program declares, and arguments of gates that depend on them. Used by `statements.py`."""
 
 from operator import itemgetter
 

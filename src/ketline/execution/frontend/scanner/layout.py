@@ -63,7 +63,7 @@ class Condition(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """A branch in place of Qiskit's; `registers` are those of its conditions and of the branches in it."""
+    """A branch instead of Qiskit's; `registers` are those of its conditions and of the branches in it."""
 
     condition: Condition
     blocks: Sequence[Block]

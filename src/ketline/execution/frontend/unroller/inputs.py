@@ -1,4 +1,4 @@
-"""Converts the values of a task's inputs to the types that its program declares; `variables.py` calls it."""
+"""Converts the values of a task's inputs to the types that its program declares. Used by `variables.py`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Runs the quantum statements of a program: gates, measurements, resets; `statements.py` calls it."""
+"""Runs the quantum statements of a program: gates, measurements, resets. Used by `statements.py`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Binds the arguments of a call to the parameters of a subroutine; `statements.py` calls it."""
+"""Binds the arguments of a call to the parameters of a subroutine. Used by `statements.py`."""
 
 from typing import Any
 

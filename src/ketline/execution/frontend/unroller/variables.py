@@ -1,4 +1,4 @@
-"""Declares variables, reads inputs and assigns; `statements.py` calls it."""
+"""Declares variables, reads inputs and assigns. Used by `statements.py`."""
 
 from collections.abc import Mapping
 from typing import Any

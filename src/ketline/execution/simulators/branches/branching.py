@@ -1,4 +1,4 @@
-"""A circuit that measures, resets, branches or loops before its end, as it is executed; the methods call it."""
+"""A circuit that measures, resets, branches or loops before its end, as it is executed. Used by the methods."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

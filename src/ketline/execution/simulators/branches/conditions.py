@@ -1,4 +1,4 @@
-"""Evaluates conditions and assigned values for many rows of classical bits at once; `flow.py` calls it.
+"""Evaluates conditions and assigned values for many rows of classical bits at once. Used by `flow.py`.
 
 Source: `qiskit.circuit.classical.expr`; a condition may also be a bit or a register with the value to compare with.
 """

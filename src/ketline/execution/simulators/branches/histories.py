@@ -1,8 +1,8 @@
 """Executes the instructions of a flow for all shots, one history of outcomes after another, on one state.
 
-Shots with the same outcomes so far share the state. Where a measurement divides them, those of the rarer outcome go on,
-and what the others go on with is stored. The stored parts at least halve with each, so there are never more than the
-logarithm of the number of shots. The method `statevector` calls it for circuits that are too large for rows.
+Shots with the same outcomes so far share the state. Where a measurement divides them, those of the rarer outcome
+continue, and the state of the others is stored. The stored parts at least halve with each, so there are never more than
+the logarithm of the number of shots. The method `statevector` calls it for circuits that are too large for rows.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from ketline.execution.simulators.states.lightning_state import Lightning
 
 @dataclass(slots=True)
 class _Stored:
-    """Shots that go on later at an instruction: their bits, and their state, in which one qubit is `value`.
+    """Shots that continue later at an instruction: their bits, and their state, in which one qubit is `value`.
 
     `half` has the amplitudes of that value, complex128 of shape (2^(n-1-qubit), 2^qubit), whose squares add up to
     `weight`.
@@ -124,7 +124,7 @@ class _Histories:
         self._load(amplitudes, halves[:, outcome], float(weights[outcome]), qubit, value)
 
     def _restore(self, stored: _Stored) -> int:
-        """Go back to shots that were stored; returns the instruction at which they go on."""
+        """Go back to shots that were stored; returns the instruction at which they continue."""
         self._bits, self._shots = stored.bits, stored.shots
         amplitudes = np.empty(1 << self._circuit.qubits, dtype=np.complex128)
         self._load(amplitudes, stored.half, stored.weight, stored.qubit, stored.value)

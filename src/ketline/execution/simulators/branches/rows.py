@@ -1,4 +1,4 @@
-"""Rows of shots that had the same outcomes so far, and what instructions do to them; `run.py` calls it."""
+"""Rows of shots that had the same outcomes so far, and what instructions do to them. Used by `run.py`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

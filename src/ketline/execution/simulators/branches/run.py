@@ -1,4 +1,4 @@
-"""Executes the instructions of a flow for all shots; the method `statevector` calls it.
+"""Executes the instructions of a flow for all shots. Used by the method `statevector`.
 
 Rows at the same instruction become one batch. The lowest instruction is always next, so rows that took different
 branches meet again where the branches join.
@@ -60,7 +60,7 @@ def _run(
 def _executed(
     instruction: Instruction, number: int, rows: Rows, random: np.random.Generator, lightning: Lightning
 ) -> Sequence[tuple[int, Rows]]:
-    """The rows after an instruction, with the number of that at which they go on."""
+    """The rows after an instruction, with the number of that at which they continue."""
     match instruction:
         case Gates(steps):
             rows.apply(steps, lightning)

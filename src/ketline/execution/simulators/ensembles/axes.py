@@ -1,4 +1,4 @@
-"""Applies small matrices to some of the binary axes of many arrays at once; `states.py` calls it."""
+"""Applies small matrices to some of the binary axes of many arrays at once. Used by `states.py`."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Executes the instructions of a flow on an ensemble, and adds up expectation values at its end; `methods.py` calls it.
+"""Executes the instructions of a flow on an ensemble, and adds up expectation values at its end. Used by `methods.py`.
 
 Rows at the same instruction are one ensemble. Density matrices of equal bits are merged, so those that are behind go
 first, and meet the others. Pure states are not: those that are ahead go first, so that few are held at once.
@@ -71,7 +71,7 @@ class Evolution(Generic[E]):
         self._waiting[number] = states if others is None else others.joined(states).merged()
 
     def _executed(self, instruction: Instruction, number: int, states: E) -> Sequence[tuple[int, E]]:
-        """The states after an instruction, with the number of that at which they go on."""
+        """The states after an instruction, with the number of that at which they continue."""
         match instruction:
             case Gates():
                 self.apply(states, instruction)

@@ -1,4 +1,4 @@
-"""Estimates expectation values from shots, as a device gives them; `child/runs/expectation_values.py` calls it."""
+"""Estimates expectation values from shots, as a device gives them. Used by `child/runs/expectation_values.py`."""
 
 from ketline.execution.simulators.estimation.calibration import Calibration
 from ketline.execution.simulators.estimation.corrected_counts import CorrectedBits

@@ -66,7 +66,7 @@ def named_evaluations(sloped: SlopedSteps) -> int:
 
 
 def with_numbers(lowered: Lowered, steps: Sequence[Step]) -> Lowered:
-    """A circuit with these steps in place of its own, whose angles may be expressions; they have numbers.
+    """A circuit with these steps instead of its own, whose angles may be expressions; they have numbers.
 
     Raises:
         ProgramUnsupported: a gate with an open angle is none of the library's.

@@ -37,7 +37,7 @@ from ketline.execution.simulators.sizes import readable
 # A tensor for each value of the qubit, and room for the copies that contracting and decomposing it make.
 _TENSORS = 2
 _COPIES = 3
-# Planning takes some 3 us for each block.
+# Planning takes about 3 us for each block.
 _MAX_BLOCKS = 250_000
 # Seconds of one core, see `costs.py`.
 _PER_BLOCK = 4e-5

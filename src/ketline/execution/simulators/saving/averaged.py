@@ -99,7 +99,7 @@ class _Run:
                 waiting.setdefault(target, []).append(going)
 
     def _executed(self, instruction: Instruction, number: int, mixture: Mixture) -> Sequence[tuple[int, Mixture]]:
-        """The mixtures after an instruction, with the number of that at which they go on."""
+        """The mixtures after an instruction, with the number of that at which they continue."""
         match instruction:
             case Gates(steps):
                 mixture = self._applied(steps, mixture)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-# States of a mixture that are less probable are left out, so that a loop which may go on for ever ends.
+# States of a mixture that are less probable are left out, so that a loop which may continue for ever ends.
 _NEGLIGIBLE = 1e-18
 # Rounding makes such probabilities of states that are 0, when a mixture is made of the fewest.
 _ROUNDED = 1e-15

@@ -1,4 +1,4 @@
-"""Chooses how the states of outputs are simulated, and computes the outputs; the simulator calls it."""
+"""Chooses how the states of outputs are simulated, and computes the outputs. Used by the simulator."""
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
