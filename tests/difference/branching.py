@@ -102,9 +102,14 @@ class _Maker:
         )
 
 
+def random_branching(choices: Random) -> Controlled:
+    """A program with branches, and its exact outcomes."""
+    return _Maker(choices).program()
+
+
 def check_branching(choices: Random, simulator: Simulator) -> str:
     """Make a program, and fail where the scanner reads another circuit than the importer, or counts are wrong."""
-    program = _Maker(choices).program()
+    program = random_branching(choices)
     read_by = compare(program.text)
     # The importer has no logical operators: there the exact outcomes are the only other opinion.
     expected = "scanner" if {"&&", "||"} & set(program.text.split()) else "both"
