@@ -1,6 +1,8 @@
 """The services of the API over the adapters that a test chooses."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.access.principals import ANYONE
@@ -28,7 +30,7 @@ from ketline.service.health.scrape import Scrape
 from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
-from ketline.service.services import Services
+from ketline.service.services import AccessServices, OperationsServices, Services
 from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
@@ -92,11 +94,29 @@ def services_over(
     keys = FakeKeyStore(projects)
     controls = controls or FakeClaimControls()
     return Services(
+        access=AccessServices(
+            authenticate=Authenticate([], SystemClock(), anyone=ANYONE),
+            keys=ManageKeys(keys),
+            sessions=ManageSessions(FakeSessionStore(keys), timedelta(hours=1)),
+            rejected_sign_ins=RecordRejectedSignIns(audit_log, SystemClock(), metrics),
+            failed_sign_ins=FailedSignIns((), SystemClock()),
+            projects=projects,
+            audit=audit_log,
+            webhook_secrets=ManageWebhookSecrets(FakeSecretStore(), projects),
+        ),
+        operations=OperationsServices(
+            health=health,
+            scrape=Scrape(metrics, health),
+            dead_letters=ManageDeadLetters(SystemClock(), audit_log, dead_letters),
+            history=history or FakeStatisticsHistory(),
+            claim_controls=controls,
+            pauses=KnownPauses(controls, SystemClock()),
+            interventions=InterveneInTasks(interventions or FakeInterventions(), outbox.nudge),
+            vacuum=VacuumDatabase(_no_ended, FakeStorage(), audit_log, SystemClock()),
+        ),
         submit=submit,
         submissions=repository,
         reader=repository,
-        health=health,
-        scrape=Scrape(metrics, health),
         metrics=metrics,
         catalogue=catalogue,
         change=ChangeTask(catalogue, outbox.nudge, quotas, metrics=metrics),
@@ -112,23 +132,14 @@ def services_over(
         devices=managed,
         task_devices=task_devices,
         backend=BACKEND,
-        dead_letters=ManageDeadLetters(SystemClock(), audit_log, dead_letters),
-        authenticate=Authenticate([], SystemClock(), anyone=ANYONE),
-        keys=ManageKeys(keys),
-        sessions=ManageSessions(FakeSessionStore(keys), timedelta(hours=1)),
-        rejected_sign_ins=RecordRejectedSignIns(audit_log, SystemClock(), metrics),
-        failed_sign_ins=FailedSignIns((), SystemClock()),
-        projects=projects,
-        audit=audit_log,
         deliveries=FakeDeliveryLog(),
-        webhook_secrets=ManageWebhookSecrets(FakeSecretStore(), projects),
         usage=SumUsage(ledger, SystemClock()),
-        history=history or FakeStatisticsHistory(),
-        claim_controls=controls,
-        pauses=KnownPauses(controls, SystemClock()),
-        interventions=InterveneInTasks(interventions or FakeInterventions(), outbox.nudge),
-        vacuum=VacuumDatabase(_no_ended, FakeStorage(), audit_log, SystemClock()),
     )
+
+
+def with_access(services: Services, **changes: Any) -> Services:
+    """These services with others for access, by their names in `AccessServices`."""
+    return replace(services, access=replace(services.access, **changes))
 
 
 async def _no_ended() -> int:

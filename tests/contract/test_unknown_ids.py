@@ -31,7 +31,7 @@ from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.watch import Watch
-from tests.api_services import services_over
+from tests.api_services import services_over, with_access
 from tests.contract.test_projects import ended, stored
 from tests.fakes import FakeDeadLetterBox, FakeOutbox, FakeTaskPublisher
 from tests.inspectors import FakeInspector
@@ -114,7 +114,7 @@ def services(database: Database) -> Services:
         ledger=SqlUsageLedger(database),
     )
     authenticate = Authenticate([OneOperator()], SystemClock())
-    return replace(made, authenticate=authenticate, deliveries=SqlDeliveryLog(database))
+    return replace(with_access(made, authenticate=authenticate), deliveries=SqlDeliveryLog(database))
 
 
 @pytest.fixture

@@ -41,8 +41,8 @@ class Guard:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._authenticate = services.authenticate
-        self._rate_limiter = services.rate_limiter
+        self._authenticate = services.access.authenticate
+        self._rate_limiter = services.access.rate_limiter
 
         @lru_cache(MAX_PROJECTS)
         def within(project: ProjectName) -> Services:

@@ -75,13 +75,13 @@ async def read_version(request: Request, response: Response) -> VersionView:
 async def _report(request: Request) -> HealthReport:
     """The health of the service, which is no project's."""
     services: Services = request.app.state.services
-    return await services.health()
+    return await services.operations.health()
 
 
 async def _paused(request: Request, report: HealthReport) -> bool | None:
     """True while the claims of a queue are paused, as far as that is known; otherwise None."""
     services: Services = request.app.state.services
-    return bool(report.database_connected and await services.pauses.last_known()) or None
+    return bool(report.database_connected and await services.operations.pauses.last_known()) or None
 
 
 def _set_status(response: Response, *, good: bool) -> None:

@@ -70,7 +70,7 @@ async def history_of(request: Request, parameters: HistoryParameters) -> History
 async def _read(request: Request, query: HistoryQuery) -> History:
     # Nothing is recorded of the future, and databases know no minutes of a far one.
     query = replace(query, end=min(query.end, Minute(minute_of(datetime.now(UTC)) + 1)))
-    return await services_of(request).history.read(query) if query.first < query.end else History(points=[])
+    return await services_of(request).operations.history.read(query) if query.first < query.end else History(points=[])
 
 
 def _span(parameters: HistoryParameters) -> tuple[datetime, datetime]:

@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/metrics")
 async def read_metrics(request: Request) -> Response:
     """Counters, histograms and gauges of this process, and gauges of the service."""
-    return await _page(request, services_of(request).scrape)
+    return await _page(request, services_of(request).operations.scrape)
 
 
 def create_metrics_app(scrape: Scrape) -> Starlette:

@@ -80,7 +80,7 @@ async def visible_project(request: Request, wanted: str | None, what: str) -> Pr
     if wanted == ALL_PROJECTS:
         return None
     try:
-        return (await services_of(request).projects.get(ProjectName(wanted))).name
+        return (await services_of(request).access.projects.get(ProjectName(wanted))).name
     except ProjectUnknown as error:
         raise HTTPProblem(error.code, str(error)) from error
 

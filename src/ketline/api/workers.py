@@ -22,7 +22,7 @@ async def read_workers(request: Request, response: Response) -> WorkersView:
     response.headers["Cache-Control"] = "no-store"
     services = services_of(request)
     workers = [_view(worker) for worker in await services.workers.live()]
-    return WorkersView(workers=workers, pauses=view_pauses(await services.pauses()) or None)
+    return WorkersView(workers=workers, pauses=view_pauses(await services.operations.pauses()) or None)
 
 
 def _view(worker: LiveWorker) -> WorkerView:

@@ -41,13 +41,48 @@ from ketline.service.vacuum import VacuumDatabase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessServices:
+    """Who may do what, and how often: authentication, keys, sessions, projects and the audit log of all projects."""
+
+    authenticate: Authenticate
+    provider: ProviderSignIn | None = None
+    keys: ManageKeys
+    sessions: ManageSessions
+    projects: ProjectStore
+    webhook_secrets: ManageWebhookSecrets
+    audit: AuditLog
+    rejected_sign_ins: RecordRejectedSignIns
+    failed_sign_ins: FailedSignIns
+    rate_limiter: RateLimiter | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationsServices:
+    """What operators watch and control: health, metrics, history, dead letters, claims, and tasks of all projects."""
+
+    health: CheckHealth
+    scrape: Scrape
+    history: StatisticsHistory
+    dead_letters: ManageDeadLetters
+    claim_controls: ClaimControls
+    pauses: KnownPauses
+    interventions: InterveneInTasks
+    vacuum: VacuumDatabase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All services of an API process for one project; usable while the context that opened them is open."""
+    """All services of an API process, usable while the context that opened them is open.
+
+    Those of `access` and `operations` are the same for all projects, the others are for one.
+    """
+
+    access: AccessServices
+    operations: OperationsServices
 
     submit: SubmitTask
     submissions: TaskSubmissions
     reader: TaskReader
-    health: CheckHealth
     watch: Watch
     catalogue: TaskCatalogue
     task_devices: TaskDevices
@@ -62,26 +97,9 @@ class Services:
     external_backends: ListExternalBackends
     devices: ManageDevices
     backend: Backend
-    dead_letters: ManageDeadLetters
-    authenticate: Authenticate
-    keys: ManageKeys
-    sessions: ManageSessions
-    rejected_sign_ins: RecordRejectedSignIns
-    failed_sign_ins: FailedSignIns
-    provider: ProviderSignIn | None = None
-    projects: ProjectStore
-    audit: AuditLog
     deliveries: DeliveryLog
-    webhook_secrets: ManageWebhookSecrets
     usage: SumUsage
-    history: StatisticsHistory
-    claim_controls: ClaimControls
-    pauses: KnownPauses
-    interventions: InterveneInTasks
-    vacuum: VacuumDatabase
-    rate_limiter: RateLimiter | None = None
     tracing: Tracing = NO_TRACING
-    scrape: Scrape
     metrics: Metrics = field(default_factory=NoMetrics)
 
     def within(self, project: ProjectName) -> Self:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 import httpx
 import pytest
@@ -20,6 +19,7 @@ from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
 from tests.actors import TESTER
+from tests.api_services import with_access
 from tests.fake_access import FakeAuditLog, FakeKeyStore
 from tests.forms import csrf_token_of
 
@@ -43,9 +43,12 @@ class RejectingProvider:
 @pytest.fixture
 def protected(services: Services) -> Services:
     clock = SystemClock()
-    verifiers: list[TokenVerifier] = [VerifySession(services.sessions.store), VerifyKey(services.keys.store, clock)]
+    verifiers: list[TokenVerifier] = [
+        VerifySession(services.access.sessions.store),
+        VerifyKey(services.access.keys.store, clock),
+    ]
     limits = parse_rate_limits(f"{MOST}/hour")
-    return replace(
+    return with_access(
         services,
         authenticate=Authenticate(verifiers, clock),
         failed_sign_ins=FailedSignIns(limits, clock),
@@ -69,7 +72,9 @@ async def connect(protected: Services, options: ApiOptions) -> AsyncIterator[Con
 
 
 async def _key(services: Services) -> str:
-    created = await services.keys.create(project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("ada"), actor=TESTER)
+    created = await services.access.keys.create(
+        project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("ada"), actor=TESTER
+    )
     return created.text
 
 
@@ -117,8 +122,8 @@ async def test_those_who_work_from_the_address_are_not_locked_out(connect: Conne
     assert (await _read(connect(), valid)).status_code == 200
     assert (await browser.get("/ui/tasks")).status_code == 200
     assert (await connect().get("/livez", headers={"Authorization": f"Bearer {WRONG}"})).status_code == 200
-    await protected.keys.revoke(valid.split("_")[1], TESTER)
-    protected.authenticate.forget(valid)
+    await protected.access.keys.revoke(valid.split("_")[1], TESTER)
+    protected.access.authenticate.forget(valid)
     assert (await _read(connect(), valid)).status_code == 429
 
 
@@ -131,7 +136,7 @@ async def test_requests_without_a_token_or_with_an_ended_session_do_not_count(co
 
 
 async def test_tokens_that_cannot_be_verified_now_do_not_count(connect: Connect, protected: Services) -> None:
-    store = protected.keys.store
+    store = protected.access.keys.store
     assert isinstance(store, FakeKeyStore)
     store.error = DatabaseUnavailable("away")
     assert {(await _read(connect(), WRONG)).status_code for _ in range(2 * MOST)} == {503}
@@ -149,7 +154,7 @@ async def test_sign_ins_on_the_page_count_and_are_recorded(
     assert 0 < int(responses[-1].headers["retry-after"]) <= 1200
     assert (await _sign_in(browser, await _key(protected))).status_code == 429
     assert (await _sign_in(connect("192.0.2.2", accept="text/html"), await _key(protected))).status_code == 303
-    await protected.rejected_sign_ins.record_counted()
+    await protected.access.rejected_sign_ins.record_counted()
     origin = Actor(origin="192.0.2.1")
     assert audit_log.records == [
         AuditRecord(action="sign_in.refused", actor=origin, notes=notes) for notes in ("API key", "5 more")

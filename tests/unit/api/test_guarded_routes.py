@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -18,6 +17,7 @@ from ketline.domain.errors import CredentialsInvalid, DatabaseUnavailable
 from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
+from tests.api_services import with_access
 from tests.fakes import FakeTaskRepository
 
 SPEC = Path(__file__).parents[3] / "specs" / "access.md"
@@ -47,7 +47,7 @@ class Names:
 @pytest.fixture
 def guarded(services: Services, options: ApiOptions) -> FastAPI:
     """The application for those who have a role."""
-    return create_app(replace(services, authenticate=Authenticate([Names()], SystemClock())), options)
+    return create_app(with_access(services, authenticate=Authenticate([Names()], SystemClock())), options)
 
 
 @pytest.fixture

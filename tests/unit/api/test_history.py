@@ -31,7 +31,12 @@ def signed_in(services: Services, options: ApiOptions) -> SignedIn:
     @asynccontextmanager
     async def open_client(role: Role) -> AsyncIterator[httpx.AsyncClient]:
         anyone = Principal(role=role, project=OURS)
-        app = create_app(replace(services, authenticate=Authenticate([], SystemClock(), anyone=anyone)), options)
+        app = create_app(
+            replace(
+                services, access=replace(services.access, authenticate=Authenticate([], SystemClock(), anyone=anyone))
+            ),
+            options,
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
             yield client
 
@@ -154,7 +159,7 @@ async def test_wrong_parameter_is_named(client: httpx.AsyncClient, parameters: s
 async def test_members_see_the_history_of_their_project_only(
     signed_in: SignedIn, history: FakeStatisticsHistory, services: Services, role: Role
 ) -> None:
-    await services.projects.add(ProjectName("theirs"), TESTER)
+    await services.access.projects.add(ProjectName("theirs"), TESTER)
     async with signed_in(role) as client:
         assert (await client.get(PATH)).status_code == 200
         assert (await client.get(f"{PATH}?project=ours")).status_code == 200
@@ -168,7 +173,7 @@ async def test_members_see_the_history_of_their_project_only(
 async def test_administrator_sees_the_history_of_all_projects(
     signed_in: SignedIn, history: FakeStatisticsHistory, services: Services
 ) -> None:
-    await services.projects.add(ProjectName("theirs"), TESTER)
+    await services.access.projects.add(ProjectName("theirs"), TESTER)
     async with signed_in(Role.ADMINISTRATOR) as client:
         for wanted in (PATH, f"{PATH}?project=theirs"):
             assert (await client.get(wanted)).json()["project"] in {"ours", "theirs"}

@@ -1,7 +1,5 @@
 """`GET /metrics`: who may read it, and what requests are counted as."""
 
-from dataclasses import replace
-
 import httpx
 import pytest
 
@@ -14,6 +12,7 @@ from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from tests.actors import TESTER
+from tests.api_services import with_access
 from tests.exposition import Series, parsed, total, value
 from tests.fakes import FakeTaskRepository
 
@@ -80,7 +79,7 @@ async def test_rejection_by_a_quota_is_counted_by_its_name(
 ) -> None:
     quotas = ProjectQuotas(project={Quota.PRIORITY: 0}, owner={})
     task_id = (await client.post("/tasks", json=PROGRAM)).json()["task_id"]
-    await services.projects.change(DEFAULT_PROJECT, quotas=quotas, actor=TESTER)
+    await services.access.projects.change(DEFAULT_PROJECT, quotas=quotas, actor=TESTER)
     await services.submit.quotas.refresh()
     assert (await client.patch(f"/tasks/{task_id}", json={"priority": 5})).status_code == 403
     repository.error = QuotaExhausted("all are used", quota="waiting", scope="owner", used=5, limit=5)
@@ -112,13 +111,13 @@ class Names:
 async def test_metrics_need_an_operator(
     services: Services, options: ApiOptions, token: str | None, status: int
 ) -> None:
-    protected = replace(services, authenticate=Authenticate([Names()], SystemClock()))
+    protected = with_access(services, authenticate=Authenticate([Names()], SystemClock()))
     transport = httpx.ASGITransport(create_app(protected, options))
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://ketline.test", headers=headers) as client:
         response = await client.get("/metrics")
         assert response.status_code == status
-    transport = httpx.ASGITransport(create_metrics_app(services.scrape))
+    transport = httpx.ASGITransport(create_metrics_app(services.operations.scrape))
     async with httpx.AsyncClient(transport=transport, base_url="http://anything") as open_to_all:
         found = await scraped(open_to_all)
         assert (await open_to_all.get("/tasks")).status_code == 404

@@ -14,6 +14,7 @@ from ketline.domain.operations.history import History, HistoryPoint, Minute, min
 from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
+from tests.api_services import with_access
 from tests.fake_history import POINTS, FakeStatisticsHistory
 from tests.fakes import FakeTaskRepository
 
@@ -129,7 +130,10 @@ async def test_only_administrators_may_choose_the_whole_service(
     assert '<option value="*" selected>the whole service</option>' in text
     assert history.queries[0].project is None
     anyone = Principal(role=Role.OPERATOR, project=ProjectName("ours"))
-    app = create_app(replace(services, authenticate=Authenticate([], SystemClock(), anyone=anyone)), options)
+    app = create_app(
+        with_access(services, authenticate=Authenticate([], SystemClock(), anyone=anyone)),
+        options,
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as operator:
         assert "the whole service" not in (await operator.get(PAGE)).text
         assert (await operator.get(f"{PAGE}?project=*")).status_code == 403

@@ -26,6 +26,7 @@ from ketline.service.access.keys import NewKey, VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
 from tests.actors import TESTER
+from tests.api_services import with_access
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeDeadLetterBox
 
@@ -67,8 +68,11 @@ class Offers(HTMLParser):
 @pytest.fixture
 def protected(services: Services) -> Services:
     clock = SystemClock()
-    verifiers: list[TokenVerifier] = [VerifySession(services.sessions.store), VerifyKey(services.keys.store, clock)]
-    return replace(services, authenticate=Authenticate(verifiers, clock))
+    verifiers: list[TokenVerifier] = [
+        VerifySession(services.access.sessions.store),
+        VerifyKey(services.access.keys.store, clock),
+    ]
+    return with_access(services, authenticate=Authenticate(verifiers, clock))
 
 
 @pytest.fixture
@@ -79,7 +83,7 @@ async def browser(protected: Services, options: ApiOptions) -> AsyncIterator[htt
 
 
 async def key(services: Services, role: Role) -> NewKey:
-    return await services.keys.create(project=DEFAULT_PROJECT, role=role, owner=Owner("ada"), actor=TESTER)
+    return await services.access.keys.create(project=DEFAULT_PROJECT, role=role, owner=Owner("ada"), actor=TESTER)
 
 
 def route_of(method: str, path: str) -> tuple[str, str]:
@@ -131,7 +135,9 @@ async def test_pages_offer_a_role_all_that_it_may_do_and_nothing_else(
     role: Role,
 ) -> None:
     dead_letters.letters = [DeadLetter(reason="delivery_limit", task_id=TaskId(uuid4()))]
-    session = await protected.sessions.start(await protected.authenticate((await key(protected, role)).text), None)
+    session = await protected.access.sessions.start(
+        await protected.access.authenticate((await key(protected, role)).text), None
+    )
     browser.cookies.set("ketline_session", session, domain="ketline.test", path="/")
     may_open = [path for path in PAGES if role.includes(RIGHTS["GET", path] or role)]
     offered: set[tuple[str, str]] = set()
@@ -151,7 +157,9 @@ async def test_pages_offer_a_role_all_that_it_may_do_and_nothing_else(
 async def test_only_those_who_may_change_tasks_select_them(
     browser: httpx.AsyncClient, protected: Services, tasks: Sequence[str], role: Role
 ) -> None:
-    session = await protected.sessions.start(await protected.authenticate((await key(protected, role)).text), None)
+    session = await protected.access.sessions.start(
+        await protected.access.authenticate((await key(protected, role)).text), None
+    )
     browser.cookies.set("ketline_session", session, domain="ketline.test", path="/")
     boxes = (await offers_of(browser, "/ui/tasks")).boxes
     assert boxes == (len(tasks) if role.includes(Role.SUBMITTER) else 0)

@@ -12,6 +12,7 @@ from ketline.domain.access.usage import UsageGroup
 from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
+from tests.api_services import with_access
 from tests.fake_usage import ROWS, FakeUsageLedger
 
 
@@ -57,7 +58,7 @@ async def test_wrong_parameter_is_a_problem(client: httpx.AsyncClient, query: st
 
 async def test_only_administrators_may_choose_a_project(services: Services, options: ApiOptions) -> None:
     authenticate = Authenticate([], SystemClock(), anyone=Principal(role=Role.OPERATOR))
-    app = create_app(replace(services, authenticate=authenticate), options)
+    app = create_app(with_access(services, authenticate=authenticate), options)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
         assert 'name="project"' not in (await client.get("/ui/usage")).text
         assert (await client.get("/ui/usage?project=*")).status_code == 403

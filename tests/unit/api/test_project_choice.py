@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -17,6 +16,7 @@ from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
+from tests.api_services import with_access
 from tests.fakes import FakeTaskRepository
 from tests.forms import csrf_token_of
 
@@ -40,8 +40,11 @@ def opened(services: Services, options: ApiOptions) -> Opening:
 
     @asynccontextmanager
     async def opened(session: str, rights: str = "") -> AsyncIterator[httpx.AsyncClient]:
-        verify = VerifySession(services.sessions.store, OTHER_RIGHTS if rights else RIGHTS)
-        app = create_app(replace(services, authenticate=Authenticate([verify], SystemClock())), options)
+        verify = VerifySession(services.access.sessions.store, OTHER_RIGHTS if rights else RIGHTS)
+        app = create_app(
+            with_access(services, authenticate=Authenticate([verify], SystemClock())),
+            options,
+        )
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="https://ketline.test", headers={"Accept": "text/html"}
         ) as browser:
@@ -53,7 +56,7 @@ def opened(services: Services, options: ApiOptions) -> Opening:
 
 @pytest.fixture
 async def session(services: Services) -> str:
-    return await services.sessions.start(user("physicists", "chemists"), None)
+    return await services.access.sessions.start(user("physicists", "chemists"), None)
 
 
 async def choose(browser: httpx.AsyncClient, project: str, **fields: str) -> httpx.Response:
@@ -91,7 +94,7 @@ async def test_chosen_project_counts_with_its_role_in_every_process_at_once(open
 async def test_choice_ends_the_former_token_and_keeps_the_end(
     opened: Opening, services: Services, session: str
 ) -> None:
-    verify = VerifySession(services.sessions.store, RIGHTS)
+    verify = VerifySession(services.access.sessions.store, RIGHTS)
     end = (await verify(session)).expires_at
     async with opened(session) as browser:
         moved = await choose(browser, "physics")
@@ -168,7 +171,7 @@ async def test_choice_leads_to_the_same_page_if_there_is_one(
 
 
 async def test_member_of_one_project_sees_no_choice(opened: Opening, services: Services) -> None:
-    async with opened(await services.sessions.start(user("chemists"), None)) as browser:
+    async with opened(await services.access.sessions.start(user("chemists"), None)) as browser:
         text = (await browser.get("/ui/tasks")).text
     assert (offered(text), "choose-project" in text, "hx-headers" in text) == ([], False, False)
     assert re.search(r"reader of</span>\s*chemistry", text)
@@ -186,7 +189,9 @@ async def test_session_ends_when_the_groups_no_longer_give_its_project(
         form = await restarted.get(led.headers["location"].replace("../ui", "/ui"))
         assert (form.status_code, "no longer have rights in its project" in form.text) == (200, True)
         assert (await restarted.get("/tasks")).status_code == 401
-    async with opened(await services.sessions.start(user("chemists", "physicists"), None), rights="others") as browser:
+    async with opened(
+        await services.access.sessions.start(user("chemists", "physicists"), None), rights="others"
+    ) as browser:
         assert await project_of(browser) == ("chemistry", "reader")
         assert offered((await browser.get("/ui/tasks")).text) == [("astronomy", False), ("chemistry", True)]
 

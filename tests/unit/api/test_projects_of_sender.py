@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from ketline.runtime.clock import SystemClock
 from ketline.schemas.legacy import ResultShape
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
+from tests.api_services import with_access
 from tests.fakes import FakeTaskRepository
 
 BEARER = {"Authorization": "Bearer a.b.c"}
@@ -47,7 +47,7 @@ def user() -> OneUser:
 
 @pytest.fixture
 async def http(services: Services, options: ApiOptions, user: OneUser) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(replace(services, authenticate=Authenticate([user], SystemClock())), options)
+    app = create_app(with_access(services, authenticate=Authenticate([user], SystemClock())), options)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ketline.test", headers=BEARER) as client:
         yield client

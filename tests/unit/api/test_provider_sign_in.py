@@ -22,6 +22,7 @@ from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
+from tests.api_services import with_access
 from tests.fake_access import FakeAuditLog, FakeSessionStore
 from tests.issuer import Issuer, serving
 
@@ -55,8 +56,8 @@ async def browser_of(services: Services, options: ApiOptions) -> AsyncIterator[h
 
 @pytest.fixture
 async def browser(services: Services, options: ApiOptions, flow: CodeFlow) -> AsyncIterator[httpx.AsyncClient]:
-    authenticate = Authenticate([VerifySession(services.sessions.store, RIGHTS)], SystemClock())
-    async with browser_of(replace(services, authenticate=authenticate, provider=flow), options) as browser:
+    authenticate = Authenticate([VerifySession(services.access.sessions.store, RIGHTS)], SystemClock())
+    async with browser_of(with_access(services, authenticate=authenticate, provider=flow), options) as browser:
         yield browser
 
 
@@ -140,13 +141,13 @@ async def test_sign_in_at_the_provider_is_recorded(
 ) -> None:
     issuer.given = {"preferred_username": "ada lovelace"}
     await browser.get(await come_back(browser))
-    store = services.sessions.store
+    store = services.access.sessions.store
     assert isinstance(store, FakeSessionStore)
     assert store.actors == [Actor(owner=Owner("ada lovelace"), origin="127.0.0.1")]
     issuer.given = {"groups": []}
     await browser.get(await come_back(browser))
     await browser.get("/ui/sign-in/callback?state=another&code=secret")
-    await services.rejected_sign_ins.record_counted()
+    await services.access.rejected_sign_ins.record_counted()
     origin = Actor(origin="127.0.0.1")
     assert audit_log.records == [
         AuditRecord(action="sign_in.refused", actor=origin, notes=notes) for notes in ("identity provider", "1 more")
@@ -180,11 +181,13 @@ async def test_there_is_no_provider_unless_it_is_set_up(client: httpx.AsyncClien
 async def test_page_offers_the_ways_to_sign_in_that_are_accepted(
     services: Services, options: ApiOptions, flow: CodeFlow, keys: bool, issuer_too: bool, shown: set[str]
 ) -> None:
-    verifiers: list[TokenVerifier] = [VerifySession(services.sessions.store)]
+    verifiers: list[TokenVerifier] = [VerifySession(services.access.sessions.store)]
     if keys:
-        verifiers.append(VerifyKey(services.keys.store, SystemClock()))
+        verifiers.append(VerifyKey(services.access.keys.store, SystemClock()))
     authenticate = Authenticate(verifiers, SystemClock())
-    offering = replace(services, authenticate=authenticate, provider=flow if issuer_too else None)
+    offering = replace(
+        services, access=replace(services.access, authenticate=authenticate, provider=flow if issuer_too else None)
+    )
     async with browser_of(offering, options) as browser:
         text = (await browser.get("/ui/sign-in")).text
     marks = {"key": 'name="key"', "issuer": "ui/sign-in/provider", "nothing": "Browsers cannot sign in"}

@@ -95,7 +95,9 @@ async def test_only_a_project_with_quotas_is_stored_within_them(
     client: httpx.AsyncClient, services: Services, repository: FakeTaskRepository
 ) -> None:
     await client.post("/tasks", json=BODY)
-    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.WAITING: 3}), actor=TESTER)
+    await services.access.projects.change(
+        DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.WAITING: 3}), actor=TESTER
+    )
     await services.submit.quotas.refresh()
     await client.post("/tasks", json=BODY)
     await client.post("/tasks/batch", json={"tasks": [BODY]})
@@ -113,7 +115,7 @@ async def test_task_without_a_time_limit_has_that_of_the_quota(
     requested: float | None,
     stored: float | None,
 ) -> None:
-    await services.projects.change(
+    await services.access.projects.change(
         DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.TIMEOUT_S: quota}), actor=TESTER
     )
     await services.submit.quotas.refresh()
@@ -123,7 +125,9 @@ async def test_task_without_a_time_limit_has_that_of_the_quota(
 
 async def test_priority_of_a_stored_task_stays_within_the_quota(client: httpx.AsyncClient, services: Services) -> None:
     task_id = (await client.post("/tasks", json=BODY)).json()["task_id"]
-    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.PRIORITY: 5}), actor=TESTER)
+    await services.access.projects.change(
+        DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.PRIORITY: 5}), actor=TESTER
+    )
     await services.submit.quotas.refresh()
     response = await client.patch(f"/tasks/{task_id}", json={"priority": 6})
     assert (response.status_code, response.json()["quota"]) == (403, "priority")
@@ -134,7 +138,9 @@ async def test_task_may_have_as_many_qubits_as_the_quota_when_it_was_submitted(
     client: httpx.AsyncClient, services: Services, repository: FakeTaskRepository
 ) -> None:
     task_id = (await client.post("/tasks", json=BODY)).json()["task_id"]
-    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.QUBITS: 20}), actor=TESTER)
+    await services.access.projects.change(
+        DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.QUBITS: 20}), actor=TESTER
+    )
     await services.submit.quotas.refresh()
     await client.post("/tasks", json=BODY)
     await client.post("/tasks/batch", json={"tasks": [BODY]})
@@ -146,7 +152,7 @@ async def test_validation_is_within_the_quotas_of_the_sender(
     client: httpx.AsyncClient, services: Services, inspector: FakeInspector
 ) -> None:
     quotas = ProjectQuotas(project={Quota.QUBITS: 20, Quota.TIMEOUT_S: 7})
-    await services.projects.change(DEFAULT_PROJECT, quotas=quotas, actor=TESTER)
+    await services.access.projects.change(DEFAULT_PROJECT, quotas=quotas, actor=TESTER)
     await client.post("/validate", json=BODY)
     for fields in ({}, {"kind": "convert", "target": "qir"}):
         await client.post("/ui/check", data={"qc": BODY["qc"], **fields})
@@ -166,13 +172,15 @@ async def test_validation_is_within_the_quotas_of_the_sender(
 async def test_limits_of_a_task_are_the_smaller_quotas_of_project_and_owner(
     services: Services, quotas: ProjectQuotas, owner: Owner | None, limits: tuple[float | None, int | None]
 ) -> None:
-    await services.projects.change(DEFAULT_PROJECT, quotas=quotas, actor=TESTER)
+    await services.access.projects.change(DEFAULT_PROJECT, quotas=quotas, actor=TESTER)
     spec = await services.submit.limited(TaskSpec(circuit="qubit q;", shots=1), owner)
     assert (spec.time_limit_seconds, spec.max_qubits) == limits
 
 
 async def test_program_for_a_backend_may_have_any_number_of_qubits(services: Services) -> None:
-    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.QUBITS: 5}), actor=TESTER)
+    await services.access.projects.change(
+        DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.QUBITS: 5}), actor=TESTER
+    )
     spec = TaskSpec(circuit="qubit q;", shots=1, kind=TaskKind.RUN, backend="other")
     assert (await services.submit.limited(spec, None)).max_qubits is None
 

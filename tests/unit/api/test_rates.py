@@ -13,6 +13,7 @@ from ketline.rate_limiter import MemoryRateLimiter
 from ketline.runtime.clock import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
+from tests.api_services import with_access
 
 
 class Keys:
@@ -29,7 +30,7 @@ class Keys:
 async def limited(services: Services, options: ApiOptions) -> AsyncIterator[httpx.AsyncClient]:
     limiter = MemoryRateLimiter(parse_rate_limits("3/hour, 1000/second"))
     authenticate = Authenticate([Keys()], SystemClock())
-    app = create_app(replace(services, authenticate=authenticate, rate_limiter=limiter), options)
+    app = create_app(with_access(services, authenticate=authenticate, rate_limiter=limiter), options)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
         yield client
 

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
 from ketline.service.tasks.watch import Watch
 from tests.actors import TESTER
+from tests.api_services import with_access
 from tests.fake_access import FakeKeyStore
 from tests.fakes import FakeTaskRepository
 
@@ -38,8 +38,11 @@ PATHS = ["/tasks/events", "/tasks/{}/events", "/tasks/{}?wait=30"]
 @pytest.fixture
 def protected(services: Services) -> Services:
     clock = SystemClock()
-    verifiers: list[TokenVerifier] = [VerifySession(services.sessions.store), VerifyKey(services.keys.store, clock)]
-    return replace(services, authenticate=Authenticate(verifiers, clock))
+    verifiers: list[TokenVerifier] = [
+        VerifySession(services.access.sessions.store),
+        VerifyKey(services.access.keys.store, clock),
+    ]
+    return with_access(services, authenticate=Authenticate(verifiers, clock))
 
 
 @pytest.fixture
@@ -51,7 +54,9 @@ async def http(protected: Services, options: ApiOptions) -> AsyncIterator[httpx.
 
 @pytest.fixture
 async def key(protected: Services) -> NewKey:
-    return await protected.keys.create(project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("ada"), actor=TESTER)
+    return await protected.access.keys.create(
+        project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("ada"), actor=TESTER
+    )
 
 
 @pytest.fixture
@@ -90,7 +95,7 @@ async def test_revoked_key_ends_what_is_open(
     path: str,
 ) -> None:
     async with waiting(watch, http.get(path.format(task_id), headers=bearer)) as sent:
-        await protected.keys.revoke(key.key.key_id, TESTER)
+        await protected.access.keys.revoke(key.key.key_id, TESTER)
         started = time.monotonic()
         response = await sent
     assert time.monotonic() - started < MAX_SECONDS
@@ -102,13 +107,13 @@ async def test_revoked_key_ends_what_is_open(
 async def test_expiry_ends_what_is_open_also_while_nobody_can_verify_it(
     http: httpx.AsyncClient, protected: Services, watch: Watch, task_id: TaskId, path: str
 ) -> None:
-    short = await protected.keys.create(
+    short = await protected.access.keys.create(
         project=DEFAULT_PROJECT, role=Role.READER, owner=Owner("ada"), lifetime=timedelta(seconds=0.5), actor=TESTER
     )
     started, headers = time.monotonic(), {"Authorization": f"Bearer {short.text}"}
     async with waiting(watch, http.get(path.format(task_id), headers=headers)) as sent:
-        assert isinstance(protected.keys.store, FakeKeyStore)
-        protected.keys.store.error = DatabaseUnavailable("down")
+        assert isinstance(protected.access.keys.store, FakeKeyStore)
+        protected.access.keys.store.error = DatabaseUnavailable("down")
         await sent
     assert time.monotonic() - started < 0.5 + MAX_SECONDS
 
@@ -116,10 +121,10 @@ async def test_expiry_ends_what_is_open_also_while_nobody_can_verify_it(
 async def test_ended_session_ends_the_stream_of_its_page(
     http: httpx.AsyncClient, protected: Services, watch: Watch, key: NewKey
 ) -> None:
-    session = await protected.sessions.start(await protected.authenticate(key.text), None)
+    session = await protected.access.sessions.start(await protected.access.authenticate(key.text), None)
     headers = {"Cookie": f"ketline_session={session}"}
     async with waiting(watch, http.get("/tasks/events", headers=headers)) as sent:
-        await protected.sessions.end(session, TESTER)
+        await protected.access.sessions.end(session, TESTER)
         started = time.monotonic()
         assert (await sent).status_code == 200
     assert time.monotonic() - started < MAX_SECONDS
@@ -130,7 +135,7 @@ async def test_wait_for_many_ends_with_the_key(
 ) -> None:
     request = http.post("/tasks/ended", json={"task_ids": [str(task_id)]}, headers={**bearer, "Prefer": "wait=30"})
     async with waiting(watch, request) as sent:
-        await protected.keys.revoke(key.key.key_id, TESTER)
+        await protected.access.keys.revoke(key.key.key_id, TESTER)
         assert (await sent).status_code == 401
 
 
@@ -142,7 +147,7 @@ async def test_stream_outlives_a_database_that_is_down(
     bearer: dict[str, str],
     task_id: TaskId,
 ) -> None:
-    store = protected.keys.store
+    store = protected.access.keys.store
     assert isinstance(store, FakeKeyStore)
     async with waiting(watch, http.get(f"/tasks/{task_id}/events", headers=bearer)) as sent:
         store.error = DatabaseUnavailable("down")

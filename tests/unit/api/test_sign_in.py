@@ -24,6 +24,7 @@ from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
 from tests.actors import TESTER
+from tests.api_services import with_access
 from tests.fake_access import FakeAuditLog, FakeSessionStore
 from tests.fakes import FakeTaskRepository
 from tests.forms import csrf_token_of
@@ -35,8 +36,11 @@ SESSION = "ketline_session"
 @pytest.fixture
 def protected(services: Services) -> Services:
     clock = SystemClock()
-    verifiers: list[TokenVerifier] = [VerifySession(services.sessions.store), VerifyKey(services.keys.store, clock)]
-    return replace(services, authenticate=Authenticate(verifiers, clock))
+    verifiers: list[TokenVerifier] = [
+        VerifySession(services.access.sessions.store),
+        VerifyKey(services.access.keys.store, clock),
+    ]
+    return with_access(services, authenticate=Authenticate(verifiers, clock))
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ async def browser(signed: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 async def key(services: Services, role: Role = Role.SUBMITTER) -> str:
     return (
-        await services.keys.create(project=DEFAULT_PROJECT, role=role, owner=Owner("ada lovelace"), actor=TESTER)
+        await services.access.keys.create(project=DEFAULT_PROJECT, role=role, owner=Owner("ada lovelace"), actor=TESTER)
     ).text
 
 
@@ -192,7 +196,7 @@ async def test_bearer_token_needs_no_form_token_and_comes_before_the_cookie(
 
 async def test_session_is_no_bearer_token_and_a_key_no_cookie(signed: FastAPI, protected: Services) -> None:
     text = await key(protected)
-    session = await protected.sessions.start(await protected.authenticate(text), None)
+    session = await protected.access.sessions.start(await protected.access.authenticate(text), None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(signed), base_url="https://ketline.test") as client:
         assert (await client.get("/tasks", headers={"Authorization": f"Bearer {session}"})).status_code == 401
         assert (await client.get("/tasks", headers={"Cookie": f"{SESSION}={text}"})).status_code == 401
@@ -227,7 +231,7 @@ async def test_sign_in_and_sign_out_are_recorded_with_who_and_from_where(
     await sign_in(browser, text)
     token = csrf_token_of(await browser.get("/"))
     await browser.post("/ui/sign-out", data={"csrf_token": token})
-    store = protected.sessions.store
+    store = protected.access.sessions.store
     assert isinstance(store, FakeSessionStore)
     ada = Actor(owner=Owner("ada lovelace"), key_id=text.split("_")[1], origin="127.0.0.1")
     assert store.actors == [ada, ada]
@@ -235,7 +239,7 @@ async def test_sign_in_and_sign_out_are_recorded_with_who_and_from_where(
 
 async def test_sign_in_is_a_request_of_its_key(protected: Services, options: ApiOptions) -> None:
     limiter = MemoryRateLimiter(parse_rate_limits("2/hour"))
-    app = create_app(replace(protected, rate_limiter=limiter), options)
+    app = create_app(with_access(protected, rate_limiter=limiter), options)
     text, other = await key(protected), await key(protected)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="https://ketline.test", headers=BROWSER) as browser:
@@ -243,7 +247,7 @@ async def test_sign_in_is_a_request_of_its_key(protected: Services, options: Api
         assert [response.status_code for response in responses] == [303, 303, 429, 429]
         assert 0 < int(responses[-1].headers["retry-after"]) <= 3600
         assert (await sign_in(browser, other)).status_code == 303
-    store = protected.sessions.store
+    store = protected.access.sessions.store
     assert isinstance(store, FakeSessionStore)
     assert len(store.actors) == 3
 
@@ -252,10 +256,10 @@ async def test_rejected_sign_in_is_recorded_without_what_was_typed(
     browser: httpx.AsyncClient, protected: Services, audit_log: FakeAuditLog
 ) -> None:
     ended = await key(protected)
-    await protected.keys.revoke(ended.split("_")[1], TESTER)
+    await protected.access.keys.revoke(ended.split("_")[1], TESTER)
     for text in ("hunter2", ended, ended[:-1]):
         assert (await sign_in(browser, text)).status_code == 401
-    await protected.rejected_sign_ins.record_counted()
+    await protected.access.rejected_sign_ins.record_counted()
     origin = Actor(origin="127.0.0.1")
     assert audit_log.records == [
         AuditRecord(action="sign_in.refused", actor=origin, notes=notes) for notes in ("API key", "2 more")

@@ -31,7 +31,12 @@ def signed_in(services: Services, options: ApiOptions):  # type: ignore[no-untyp
     @asynccontextmanager
     async def open_client(role: Role) -> AsyncIterator[httpx.AsyncClient]:
         anyone = Principal(role=role, project=OURS)
-        app = create_app(replace(services, authenticate=Authenticate([], SystemClock(), anyone=anyone)), options)
+        app = create_app(
+            replace(
+                services, access=replace(services.access, authenticate=Authenticate([], SystemClock(), anyone=anyone))
+            ),
+            options,
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
             yield client
 
@@ -158,7 +163,7 @@ async def test_media_type_that_is_not_available(client: httpx.AsyncClient) -> No
 async def test_members_see_the_usage_of_their_project_only(  # type: ignore[no-untyped-def]
     signed_in, ledger: FakeUsageLedger, services: Services, role: Role
 ) -> None:
-    await services.projects.add(ProjectName("theirs"), TESTER)
+    await services.access.projects.add(ProjectName("theirs"), TESTER)
     async with signed_in(role) as client:
         assert (await client.get("/usage")).status_code == 200
         assert (await client.get("/usage?project=ours")).status_code == 200
@@ -171,7 +176,7 @@ async def test_members_see_the_usage_of_their_project_only(  # type: ignore[no-u
 async def test_administrator_sees_the_usage_of_all_projects(  # type: ignore[no-untyped-def]
     signed_in, ledger: FakeUsageLedger, services: Services
 ) -> None:
-    await services.projects.add(ProjectName("theirs"), TESTER)
+    await services.access.projects.add(ProjectName("theirs"), TESTER)
     async with signed_in(Role.ADMINISTRATOR) as client:
         for wanted in ("/usage", "/usage?project=theirs", "/usage?project=*"):
             assert (await client.get(wanted)).status_code == 200

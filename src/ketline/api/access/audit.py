@@ -39,7 +39,7 @@ async def find_entries(request: Request, parameters: AuditParameters) -> AuditPa
         DatabaseUnavailable: they could not be read.
     """
     project = None if parameters.project is None else ProjectName(parameters.project)
-    return await services_of(request).audit.find(project, parameters.cursor, parameters.limit)
+    return await services_of(request).access.audit.find(project, parameters.cursor, parameters.limit)
 
 
 def _next(request: Request, number: int) -> str:

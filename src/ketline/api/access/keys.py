@@ -36,10 +36,10 @@ async def list_keys(
     services, wanted = services_of(request), None if project is None else ProjectName(project)
     if wanted is not None:
         try:
-            await services.projects.get(wanted)
+            await services.access.projects.get(wanted)
         except ProjectUnknown as error:
             raise HTTPProblem(error.code) from error
-    return KeyList(keys=[KeyView.model_validate(_fields(key)) for key in await services.keys.keys(wanted)])
+    return KeyList(keys=[KeyView.model_validate(_fields(key)) for key in await services.access.keys.keys(wanted)])
 
 
 @router.post(
@@ -54,7 +54,7 @@ async def create_key(request: Request, response: Response) -> NewKeyView:
     """Create an API key of a project. The whole key is in this response only: the service stores a digest of it."""
     body = await read_body(request, KeyRequest)
     try:
-        new = await services_of(request).keys.create(
+        new = await services_of(request).access.keys.create(
             project=ProjectName(body.project),
             role=body.role,
             owner=Owner(body.owner),
@@ -80,7 +80,7 @@ async def rotate_key(key_id: KeyId, request: Request, response: Response) -> New
     is in this response only."""
     body = await read_body(request, RotationRequest, optional=True)
     try:
-        new = await services_of(request).keys.rotate(
+        new = await services_of(request).access.keys.rotate(
             key_id, timedelta(seconds=body.overlap_s), _duration(body.lifetime_s), actor=actor_of(request)
         )
     except KeyUnknown as error:
@@ -97,7 +97,7 @@ async def rotate_key(key_id: KeyId, request: Request, response: Response) -> New
 async def revoke_key(key_id: KeyId, request: Request) -> KeyView:
     """End an API key: every process of the service rejects it within two seconds. It stays in the list."""
     try:
-        return KeyView.model_validate(_fields(await services_of(request).keys.revoke(key_id, actor_of(request))))
+        return KeyView.model_validate(_fields(await services_of(request).access.keys.revoke(key_id, actor_of(request))))
     except KeyUnknown as error:
         raise HTTPProblem(error.code) from error
 

@@ -31,7 +31,7 @@ Name = Annotated[str, Path(max_length=MAX_PROJECT_CHARACTERS, description="Name 
 async def list_projects(request: Request) -> ProjectList:
     """List all projects."""
     require_known_parameters(request)
-    return ProjectList(projects=[_view(request, one) for one in await services_of(request).projects.projects()])
+    return ProjectList(projects=[_view(request, one) for one in await services_of(request).access.projects.projects()])
 
 
 @router.post(
@@ -53,7 +53,7 @@ async def create_project(request: Request) -> ProjectView:
     """Create a project, to which keys and tasks can belong."""
     body = await read_body(request, ProjectRequest)
     try:
-        return _view(request, await services_of(request).projects.add(ProjectName(body.name), actor_of(request)))
+        return _view(request, await services_of(request).access.projects.add(ProjectName(body.name), actor_of(request)))
     except ProjectExists as error:
         raise HTTPProblem(error.code) from error
 
@@ -67,7 +67,7 @@ async def create_project(request: Request) -> ProjectView:
 async def read_project(name: Name, request: Request) -> ProjectView:
     """Read a project with its quotas, and the defaults that apply where it has none."""
     with known_project(name) as project:
-        return _view(request, await services_of(request).projects.get(project))
+        return _view(request, await services_of(request).access.projects.get(project))
 
 
 @router.patch(
@@ -92,11 +92,11 @@ async def change_project(name: Name, request: Request) -> ProjectView:
     body = await read_body(request, ProjectChange)
     require_permitted_callback(body.callback, options_of(request))
     with known_project(name) as project:
-        quotas = known = (await services_of(request).projects.get(project)).quotas
+        quotas = known = (await services_of(request).access.projects.get(project)).quotas
         for scope, limits in ((Scope.PROJECT, body.quotas), (Scope.OWNER, body.owner_quotas)):
             given = limits.model_dump(exclude_unset=True)
             quotas = quotas.changed(scope, {Quota(quota): limit for quota, limit in given.items()})
-        changed = await services_of(request).projects.change(
+        changed = await services_of(request).access.projects.change(
             project,
             quotas=None if quotas == known else quotas,
             weight=body.weight,

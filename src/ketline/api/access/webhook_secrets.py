@@ -25,7 +25,7 @@ async def read_webhook_secret(name: Name, request: Request, response: Response) 
     """Read the secret that signs the messages of a project, which receivers need to verify them."""
     require_known_parameters(request)
     with known_project(name) as project:
-        return _view(await services_of(request).webhook_secrets.get(project), response)
+        return _view(await services_of(request).access.webhook_secrets.get(project), response)
 
 
 @router.post(
@@ -48,7 +48,9 @@ async def rotate_webhook_secret(name: Name, request: Request, response: Response
     body = await read_body(request, SecretRotation, optional=True)
     overlap = timedelta(seconds=body.overlap_s)
     with known_project(name) as project:
-        return _view(await services_of(request).webhook_secrets.rotate(project, overlap, actor_of(request)), response)
+        return _view(
+            await services_of(request).access.webhook_secrets.rotate(project, overlap, actor_of(request)), response
+        )
 
 
 def _view(secret: SigningSecret, response: Response) -> SecretView:

@@ -21,7 +21,7 @@ async def vacuum_database(request: Request) -> VacuumView:
     """Delete ended tasks beyond the limits of retention now, and make the space of deleted rows reusable. It continues
     if the connection is closed. On SQLite everything that writes waits meanwhile."""
     try:
-        done = await services_of(request).vacuum(actor_of(request))
+        done = await services_of(request).operations.vacuum(actor_of(request))
     except VacuumRunning as error:
         raise HTTPProblem(error.code) from error
     return VacuumView(

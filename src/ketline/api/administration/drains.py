@@ -28,7 +28,7 @@ async def drain_worker(worker_id: WorkerPath, request: Request) -> DrainView:
     """Have a worker finish the tasks that it runs and claim no others, until the drain is ended or its process starts
     anew. Call it again, or read `/workers`, to see whether it is drained."""
     try:
-        return _view(await services_of(request).claim_controls.drain(WorkerId(worker_id), actor_of(request)))
+        return _view(await services_of(request).operations.claim_controls.drain(WorkerId(worker_id), actor_of(request)))
     except WorkerUnknown as error:
         raise HTTPProblem(error.code) from error
 
@@ -42,7 +42,9 @@ async def drain_worker(worker_id: WorkerPath, request: Request) -> DrainView:
 async def end_drain(worker_id: WorkerPath, request: Request) -> DrainView:
     """Have a worker claim tasks again; nothing happens if it does."""
     try:
-        return _view(await services_of(request).claim_controls.end_drain(WorkerId(worker_id), actor_of(request)))
+        return _view(
+            await services_of(request).operations.claim_controls.end_drain(WorkerId(worker_id), actor_of(request))
+        )
     except WorkerUnknown as error:
         raise HTTPProblem(error.code) from error
 

@@ -40,7 +40,7 @@ async def pause_claims(request: Request, response: Response) -> PauseList:
     """Stop the claims of all queues, or of one: within two seconds no worker begins a task of it. Tasks that run
     continue, submissions are accepted. A pause lasts until it is removed, whatever is restarted."""
     body = await read_body(request, PauseRequest, optional=True)
-    await services_of(request).claim_controls.pause(PauseScope(body.queue), body.reason, actor_of(request))
+    await services_of(request).operations.claim_controls.pause(PauseScope(body.queue), body.reason, actor_of(request))
     return await _all(request, response)
 
 
@@ -52,7 +52,7 @@ async def pause_claims(request: Request, response: Response) -> PauseList:
 )
 async def resume_all_claims(request: Request, response: Response) -> PauseList:
     """Remove all pauses."""
-    await services_of(request).claim_controls.resume(None, actor_of(request))
+    await services_of(request).operations.claim_controls.resume(None, actor_of(request))
     return await _all(request, response)
 
 
@@ -68,7 +68,7 @@ async def resume_claims(queue: ScopePath, request: Request, response: Response) 
         scope = parse_pause_scope(queue)
     except ValueError as error:
         raise invalid_request([{"type": "pause_scope", "loc": ("path", "queue"), "msg": str(error)}]) from error
-    await services_of(request).claim_controls.resume(scope, actor_of(request))
+    await services_of(request).operations.claim_controls.resume(scope, actor_of(request))
     return await _all(request, response)
 
 
@@ -76,8 +76,8 @@ async def _all(request: Request, response: Response) -> PauseList:
     """All pauses as they are now."""
     response.headers["Cache-Control"] = "no-store"
     services = services_of(request)
-    services.pauses.forget()
-    return PauseList(pauses=view_pauses(await services.pauses()))
+    services.operations.pauses.forget()
+    return PauseList(pauses=view_pauses(await services.operations.pauses()))
 
 
 def view_pauses(pauses: Sequence[Pause]) -> list[PauseView]:

@@ -32,7 +32,9 @@ async def requeue_task(task_id: UUID, request: Request) -> RequeueView:
     outcome is recorded once in any case."""
     body = await read_body(request, RequeueRequest, optional=True)
     with _problems():
-        done = await services_of(request).interventions.requeue(TaskId(task_id), actor_of(request), force=body.force)
+        done = await services_of(request).operations.interventions.requeue(
+            TaskId(task_id), actor_of(request), force=body.force
+        )
     return RequeueView(task_id=task_id, requeued=done)
 
 
@@ -47,7 +49,7 @@ async def fail_task(task_id: UUID, request: Request) -> FailView:
     reads. A worker that runs it stops. Nothing happens if it was failed so before."""
     body = await read_body(request, FailRequest)
     with _problems():
-        await services_of(request).interventions.fail(TaskId(task_id), body.reason, actor_of(request))
+        await services_of(request).operations.interventions.fail(TaskId(task_id), body.reason, actor_of(request))
     return FailView(task_id=task_id, code=FailureCode.FAILED_BY_ADMINISTRATOR)
 
 

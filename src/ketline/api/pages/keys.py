@@ -38,7 +38,7 @@ async def create_key(request: Request) -> Response:
     """Create a key, and show it once."""
     wanted = _key_request(await read_form(request))
     try:
-        new = await services_of(request).keys.create(
+        new = await services_of(request).access.keys.create(
             project=ProjectName(wanted.project),
             role=wanted.role,
             owner=Owner(wanted.owner),
@@ -55,7 +55,9 @@ async def create_key(request: Request) -> Response:
 async def rotate_key(key_id: str, request: Request) -> Response:
     """Replace a key, and show the new one once."""
     try:
-        return await _page(request, await services_of(request).keys.rotate(key_id, OVERLAP, actor=actor_of(request)))
+        return await _page(
+            request, await services_of(request).access.keys.rotate(key_id, OVERLAP, actor=actor_of(request))
+        )
     except KeyUnknown as error:
         raise HTTPProblem(error.code) from error
 
@@ -64,7 +66,7 @@ async def rotate_key(key_id: str, request: Request) -> Response:
 async def revoke_key(key_id: str, request: Request) -> Response:
     """End a key; the page then shows it as ended."""
     try:
-        await services_of(request).keys.revoke(key_id, actor_of(request))
+        await services_of(request).access.keys.revoke(key_id, actor_of(request))
     except KeyUnknown as error:
         raise HTTPProblem(error.code) from error
     return RedirectResponse("../../keys", status_code=303)
@@ -75,7 +77,7 @@ async def create_project(request: Request) -> Response:
     """Create a project; the page then offers it for keys."""
     wanted = _validated(ProjectRequest, {"name": field(await read_form(request), "project")})
     try:
-        await services_of(request).projects.add(ProjectName(wanted.name), actor_of(request))
+        await services_of(request).access.projects.add(ProjectName(wanted.name), actor_of(request))
     except ProjectExists as error:
         raise HTTPProblem(error.code) from error
     return RedirectResponse("keys", status_code=303)
@@ -102,8 +104,8 @@ def _validated(shape: type[Model], given: dict[str, object]) -> Model:
 async def _page(request: Request, new: NewKey | None = None) -> Response:
     services = services_of(request)
     shown = {
-        "keys": await services.keys.keys(),
-        "projects": await services.projects.projects(),
+        "keys": await services.access.keys.keys(),
+        "projects": await services.access.projects.projects(),
         "roles": list(Role),
         "new": new,
     }

@@ -40,10 +40,10 @@ async def _move_session(request: Request, response: Response, chosen: Principal)
     """
     services, session = services_of(request), request.scope[SESSION_KEY]
     try:
-        token = await services.sessions.move(session, chosen)
+        token = await services.access.sessions.move(session, chosen)
     except CredentialsInvalid as error:
         raise HTTPProblem(error.code) from error
-    services.authenticate.forget(session)
+    services.access.authenticate.forget(session)
     end = chosen.expires_at
     seconds = None if end is None else max(0, int((end - datetime.now(UTC)).total_seconds()))
     set_cookie(request, response, SESSION_COOKIE, token, seconds)

@@ -69,7 +69,7 @@ async def _rejected(request: Request, wanted: str, trouble: str) -> Response:
 
 
 def _provider_of(request: Request) -> ProviderSignIn:
-    provider = services_of_all(request).provider
+    provider = services_of_all(request).access.provider
     if provider is None:
         raise HTTPProblem("path_not_found")
     return provider

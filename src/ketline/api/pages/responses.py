@@ -44,7 +44,7 @@ def _viewer(request: Request) -> Mapping[str, object]:
     """The user of the page, the role's rights, and the CSRF token of forms if a session was used."""
     services: Services = request.app.state.services
     # There is no sender where the guard requires no credentials.
-    principal: Principal | None = request.scope.get(PRINCIPAL_KEY, services.authenticate.anyone)
+    principal: Principal | None = request.scope.get(PRINCIPAL_KEY, services.access.authenticate.anyone)
     session: str | None = request.scope.get(SESSION_KEY)
 
     def may(role: Role) -> bool:

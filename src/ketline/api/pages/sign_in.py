@@ -42,7 +42,7 @@ _PRINTABLE = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 async def show_sign_in(request: Request) -> Response:
     """Show the ways to sign in that the service accepts."""
     wanted = local_path(request.query_params.get("next", ""))
-    if services_of_all(request).authenticate.anyone is not None:
+    if services_of_all(request).access.authenticate.anyone is not None:
         return _go_to(wanted)
     ended = await _session_has_ended(request)
     return form_response(request, wanted, _ENDED if ended else None, status=200)
@@ -53,7 +53,7 @@ async def sign_in(request: Request) -> Response:
     """Start a session with the rights of the key in the form, and go to the page that was wanted."""
     services, form = services_of_all(request), await read_form(request)
     wanted = local_path(field(form, "next"))
-    if services.authenticate.anyone is not None:
+    if services.access.authenticate.anyone is not None:
         return _go_to(wanted)
     if (secret := _form_secret(request)) is None:
         raise HTTPProblem("csrf_token_invalid")
@@ -72,8 +72,8 @@ async def sign_out(request: Request) -> Response:
     """End the session in every process of the service, and have the browser forget its cookie."""
     services, session = services_of_all(request), request.scope.get(SESSION_KEY)
     if session is not None:
-        await services.sessions.end(session, actor_of(request))
-        services.authenticate.forget(session)
+        await services.access.sessions.end(session, actor_of(request))
+        services.access.authenticate.forget(session)
     response = RedirectResponse("sign-in", status_code=303)
     delete_cookie(request, response, SESSION_COOKIE)
     response.headers["Clear-Site-Data"] = '"cache"'
@@ -90,7 +90,7 @@ async def require_sign_in(request: Request, method: SignInMethod, key: str | Non
     try:
         require_attempt(request, services, key)
     except HTTPProblem:
-        await services.rejected_sign_ins(origin_of(request), method)
+        await services.access.rejected_sign_ins(origin_of(request), method)
         raise
 
 
@@ -98,7 +98,7 @@ async def reject_sign_in(request: Request, method: SignInMethod) -> None:
     """Count and record a sign-in that failed."""
     services = services_of_all(request)
     count_failure(request, services)
-    await services.rejected_sign_ins(origin_of(request), method)
+    await services.access.rejected_sign_ins(origin_of(request), method)
 
 
 async def start_session(request: Request, services: Services, principal: Principal, address: str) -> Response:
@@ -108,10 +108,10 @@ async def start_session(request: Request, services: Services, principal: Princip
         HTTPProblem: this is one request too many of the key or the user.
         DatabaseUnavailable: the session is not known to be stored.
     """
-    await count_request(request.scope, services.rate_limiter, principal)
-    session = await services.sessions.start(principal, origin_of(request))
+    await count_request(request.scope, services.access.rate_limiter, principal)
+    session = await services.access.sessions.start(principal, origin_of(request))
     response = RedirectResponse(address, status_code=303)
-    set_cookie(request, response, SESSION_COOKIE, session, int(services.sessions.lifetime.total_seconds()))
+    set_cookie(request, response, SESSION_COOKIE, session, int(services.access.sessions.lifetime.total_seconds()))
     delete_cookie(request, response, FORM_COOKIE)
     return response
 
@@ -141,8 +141,8 @@ def form_response(request: Request, wanted: str, trouble: str | None = None, *, 
         "next": wanted,
         "trouble": trouble,
         "csrf_token": csrf_token(secret),
-        "takes_keys": services.authenticate.takes(PREFIX),
-        "provider": None if services.provider is None else services.provider.name,
+        "takes_keys": services.access.authenticate.takes(PREFIX),
+        "provider": None if services.access.provider is None else services.access.provider.name,
     }
     response = page(request, "sign_in.html", shown, status=status)
     response.headers["Cache-Control"] = "no-store"
@@ -159,7 +159,7 @@ def _form_secret(request: Request) -> str | None:
 async def _session_has_ended(request: Request) -> bool:
     """Whether the browser has the cookie of a session that gives no rights any more."""
     try:
-        await services_of_all(request).authenticate(session_token(request))
+        await services_of_all(request).access.authenticate(session_token(request))
     except CredentialsInvalid:
         return True
     except (CredentialsMissing, ServiceUnavailable):
@@ -171,7 +171,7 @@ async def _principal_of_key(services: Services, key: str) -> Principal | None:
     if not is_key(key):
         return None
     try:
-        return await services.authenticate(key)
+        return await services.access.authenticate(key)
     except (CredentialsMissing, CredentialsInvalid):
         return None
 

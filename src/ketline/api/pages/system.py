@@ -37,7 +37,7 @@ async def show_system(request: Request) -> Response:
     """Show the page, or its live part or the history for an open page; also while the database is down."""
     if wants_part(request) and wants_history(request):
         return page(request, "system_history.html", await history_shown(request))
-    health = await services_of(request).health()
+    health = await services_of(request).operations.health()
     statistics, workers = await _figures(request) if health.database_connected else (None, None)
     # A page of one project shows nothing of another.
     time_series: TimeSeries = request.app.state.time_series[principal_of(request).project]
@@ -47,7 +47,7 @@ async def show_system(request: Request) -> Response:
         "stopping": options_of(request).stopping(),
         "statistics": statistics,
         "workers": workers,
-        "pauses": await services_of(request).pauses.last_known() or (),
+        "pauses": await services_of(request).operations.pauses.last_known() or (),
         "queues": _queues(statistics, workers or ()),
         "point": None if statistics is None else time_series.add(statistics),
         "time_series": time_series,
@@ -64,7 +64,7 @@ async def show_system(request: Request) -> Response:
 async def requeue_dead_letters(request: Request) -> Response:
     """Requeue the readable dead letters; the page then shows the others."""
     try:
-        await services_of(request).dead_letters.requeue(actor_of(request))
+        await services_of(request).operations.dead_letters.requeue(actor_of(request))
     except QueueUnavailable as error:
         raise HTTPProblem(error.code) from error
     return RedirectResponse("../system", status_code=303)
@@ -91,7 +91,7 @@ async def _dead_letters(request: Request) -> DeadLetters | None:
     if not principal_of(request).role.includes(Role.ADMINISTRATOR):
         return None
     try:
-        return await services_of(request).dead_letters.look()
+        return await services_of(request).operations.dead_letters.look()
     except QueueUnavailable:
         return None
 

@@ -21,8 +21,8 @@ def require_attempt(request: Request, services: Services, token: str | None = No
     Raises:
         HTTPProblem: it has.
     """
-    exceeded = services.failed_sign_ins.exceeded(origin_of(request))
-    if exceeded is None or (token is not None and services.authenticate.knows(token)):
+    exceeded = services.access.failed_sign_ins.exceeded(origin_of(request))
+    if exceeded is None or (token is not None and services.access.authenticate.knows(token)):
         return
     limit, seconds = exceeded.limit, math.ceil(exceeded.reset_seconds)
     request.scope[RATE_KEY] = (
@@ -38,4 +38,4 @@ def require_attempt(request: Request, services: Services, token: str | None = No
 
 def count_failure(request: Request, services: Services) -> None:
     """Count credentials that are not valid."""
-    services.failed_sign_ins.count(origin_of(request))
+    services.access.failed_sign_ins.count(origin_of(request))

@@ -78,7 +78,7 @@ async def read_statistics(request: Request) -> StatisticsView:
     """Count the tasks of each status and queue, how long the oldest pending one has waited, and how many end."""
     require_known_parameters(request)
     services = services_of(request)
-    return _view_statistics(await services.statistics(), await services.pauses())
+    return _view_statistics(await services.statistics(), await services.operations.pauses())
 
 
 def _reject_repeated(request: Request) -> None:

@@ -16,7 +16,7 @@ CHECK_SECONDS = 0.75
 
 def can_end(request: Request) -> bool:
     """Whether the sender has rights that can end: not where there is no authentication."""
-    return services_of(request).authenticate.anyone is None
+    return services_of(request).access.authenticate.anyone is None
 
 
 async def wait_for_end_of_rights(request: Request) -> None:
@@ -31,7 +31,7 @@ async def _last(request: Request) -> bool:
     if first.expires_at is not None and first.expires_at <= datetime.now(UTC):
         return False
     try:
-        present = await authenticated_sender(request, services_of(request).authenticate)
+        present = await authenticated_sender(request, services_of(request).access.authenticate)
     except (CredentialsMissing, CredentialsInvalid, HTTPProblem):
         return False
     except ServiceUnavailable:

@@ -15,7 +15,7 @@ async def check_connections(settings: Settings) -> list[str]:
     deadline = time.monotonic() + TIMEOUT_SECONDS
     async with open_api(settings) as services:
         # The connection to the broker opens in the background, so the first health check may come too early.
-        while not (report := await services.health()).healthy and time.monotonic() < deadline:  # noqa: ASYNC110
+        while not (report := await services.operations.health()).healthy and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(PAUSE_SECONDS)
     problems = {"The database": report.database_problem, "The broker": report.queue_problem}
     return [f"{name} cannot be used ({code})" for name, code in problems.items() if code is not None]

@@ -108,7 +108,7 @@ def _serving_metrics(
     if listener is None:
         return ()
     log.info("metrics.listening", url=url_of(listener))
-    return (serve_http(create_metrics_app(services.scrape), settings, listener, stop),)
+    return (serve_http(create_metrics_app(services.operations.scrape), settings, listener, stop),)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Opens the verifier of an OpenID Connect issuer's tokens, for `services.py`, where `KETLINE_AUTH` has `oidc`."""
+"""Opens the verifier of an OpenID Connect issuer's tokens, for `access.py`, where `KETLINE_AUTH` has `oidc`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
