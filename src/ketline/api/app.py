@@ -102,7 +102,7 @@ _MODULES = (
 def create_app(services: Services, options: ApiOptions, *, lifespan: Lifespan | None = None) -> FastAPI:
     """Create the application; `lifespan` opens and closes the services.
 
-    The guard is before every route, including pages, static files, the OpenAPI document and the probes.
+    The guard checks requests to every route, including pages, static files, the OpenAPI document and the probes.
     """
     app = DescribedApi(
         title="Ketline",
@@ -115,7 +115,7 @@ def create_app(services: Services, options: ApiOptions, *, lifespan: Lifespan | 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # Its own spans and logs would repeat those of Ketline, and have the text of invalid programs.
+        # FastAPI's spans and logs would duplicate Ketline's, and contain the text of invalid programs.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lifespan,
         middleware=[
@@ -139,7 +139,7 @@ def create_app(services: Services, options: ApiOptions, *, lifespan: Lifespan | 
 
 @cache
 def _guarded_routes() -> Sequence[BaseRoute]:
-    """All routes, each behind the guard: made once, because FastAPI analyses each of them for half a millisecond.
+    """All routes, each behind the guard: built once, because FastAPI takes half a millisecond to analyse each of them.
 
     Raises:
         LookupError: routes and the table of rights differ.

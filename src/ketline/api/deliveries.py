@@ -25,7 +25,7 @@ from ketline.schemas.webhooks import (
 
 router = APIRouter(tags=["deliveries"])
 
-# More dead deliveries are repeated by further requests.
+# The largest number of dead deliveries that one request repeats.
 MAX_REPEATED = 1000
 
 
@@ -95,7 +95,7 @@ def _next(request: Request, last: DeliveryId) -> str:
 
 @contextmanager
 def _problems_of(task_id: UUID) -> Iterator[None]:
-    """Around a call: converts its errors to problems."""
+    """Convert errors of the calls in this context to problems."""
     try:
         yield
     except TaskNotFound as error:

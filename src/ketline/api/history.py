@@ -1,4 +1,4 @@
-"""The route of the history of statistics, `GET /tasks/stats/history`, and what the system page shows of it."""
+"""The route of the history of statistics, `GET /tasks/stats/history`; the system page calls `history_of`."""
 
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from ketline.schemas.history import DAY_SECONDS, MINUTE_SECONDS, HistoryParamete
 
 router = APIRouter(prefix="/tasks/stats", tags=["tasks"])
 
-# The steps in minutes among which the default is chosen, and the points that it gives at most.
+# The default step is the smallest of these, in minutes, that gives at most `_DEFAULT_POINTS` points.
 _STEPS = (1, 5, 15, 30, 60, 120, 360, DAY_SECONDS // MINUTE_SECONDS)
 _DEFAULT_POINTS = 400
 _DEFAULT_SPAN = timedelta(days=1)
@@ -43,8 +43,8 @@ async def history_of(request: Request, parameters: HistoryParameters) -> History
     """The history that the parameters select.
 
     Raises:
-        HTTPProblem: the sender may not see the history of this project, or there are too many points.
-        DatabaseUnavailable: it could not be read.
+        HTTPProblem: the client may not see the history of this project, or there would be too many points.
+        DatabaseUnavailable: the history could not be read.
     """
     start, end = _span(parameters)
     query = HistoryQuery(
@@ -68,13 +68,13 @@ async def history_of(request: Request, parameters: HistoryParameters) -> History
 
 
 async def _read(request: Request, query: HistoryQuery) -> History:
-    # Nothing is recorded of the future, and databases know no minutes of a far one.
+    # The future has no records, and the minutes of a distant future exceed the column's range.
     query = replace(query, end=min(query.end, Minute(minute_of(datetime.now(UTC)) + 1)))
     return await services_of(request).operations.history.read(query) if query.first < query.end else History(points=[])
 
 
 def _span(parameters: HistoryParameters) -> tuple[datetime, datetime]:
-    """From when to when the history is wanted; without an end, until now or, from a time to come, for a day."""
+    """The start and end of the requested history; the default end is now, or a day after a start in the future."""
     now = datetime.now(UTC)
     if parameters.end is None and parameters.start is not None and parameters.start >= now:
         return parameters.start, parameters.start + _DEFAULT_SPAN
@@ -83,7 +83,7 @@ def _span(parameters: HistoryParameters) -> tuple[datetime, datetime]:
 
 
 def _step(parameters: HistoryParameters, start: datetime, end: datetime) -> int:
-    """The minutes of a period."""
+    """The length of a period in minutes."""
     minutes = (end - start) / timedelta(minutes=1)
     if parameters.step is None:
         fitting = (step for step in _STEPS if minutes <= step * _DEFAULT_POINTS)

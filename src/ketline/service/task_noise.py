@@ -1,6 +1,6 @@
-"""Large models of noise of tasks: each is stored once, and its tasks refer to it by its digest.
+"""Stores each large noise model once; tasks refer to it by its digest.
 
-Submissions call `TaskNoise` before their tasks are stored, and workers before they run a task.
+`SubmitTask` calls `TaskNoise` before it stores tasks, and a worker calls it before it runs a task.
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from ketline.service.content_cache import ContentCache
 
 @dataclass(frozen=True, slots=True)
 class TaskNoise:
-    """Stores and loads the models of tasks; the database is not read for those in the cache."""
+    """Stores and loads the noise models of tasks; a model in the cache is not read from the database."""
 
     contents: NoiseContents
     clock: Clock
@@ -29,24 +29,24 @@ class TaskNoise:
         return replace(self, project=project)
 
     def refer(self, spec: TaskSpec) -> TaskSpec:
-        """Return the spec of a submission; if its noise is large, the spec refers to it, and has its text."""
+        """Return the spec with a large noise model replaced by a reference, which still contains the model's text."""
         if spec.options.noise is None or isinstance(spec.options.noise, StoredNoise):
             return spec
         stored = large_noise(spec.options.noise)
         return spec if stored is None else _with(spec, stored)
 
     def is_stored(self, spec: TaskSpec) -> bool:
-        """Whether `store` has nothing to do for a spec of `refer`."""
+        """Whether `store` would do nothing for a spec that `refer` returned."""
         noise = spec.options.noise
         if not isinstance(noise, StoredNoise):
             return True
         return self.cache.was_stored_recently((self.project, noise.digest), self.clock.monotonic())
 
     async def store(self, spec: TaskSpec) -> None:
-        """Store the noise of a spec of `refer`, for a task that is stored within the next minutes.
+        """Store the noise model of a spec that `refer` returned; its task must be stored within the next minutes.
 
         Raises:
-            DatabaseUnavailable: it is not known to be stored.
+            DatabaseUnavailable: it is unknown whether the model was stored.
         """
         noise, now = spec.options.noise, self.clock.monotonic()
         if self.is_stored(spec) or not isinstance(noise, StoredNoise):
@@ -55,11 +55,11 @@ class TaskNoise:
         self.cache.put_stored((self.project, noise.digest), noise.text, now)
 
     async def load(self, spec: TaskSpec) -> TaskSpec:
-        """Return the spec of a task with the text of its noise, if that was stored.
+        """Return the spec of a task; a reference to a stored noise model gets the model's text.
 
         Raises:
-            NoiseInvalid: the model is lost.
-            DatabaseUnavailable: it could not be read.
+            NoiseInvalid: the model is no longer stored.
+            DatabaseUnavailable: the model could not be read.
         """
         noise = spec.options.noise
         if not isinstance(noise, StoredNoise) or noise.text:

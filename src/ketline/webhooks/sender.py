@@ -1,4 +1,4 @@
-"""Sends one signed message by one POST request: no redirects, no proxies, no kept connections."""
+"""Sends one signed message by one POST request: it follows no redirects, uses no proxies and reuses no connections."""
 
 import asyncio
 import ssl
@@ -14,14 +14,14 @@ from ketline.domain.webhooks.callback_url import CallbackRule, parse_callback
 from ketline.domain.webhooks.deliveries import MAX_RETRY_SECONDS, Attempt, ClaimedDelivery, message_id
 from ketline.webhooks.network import AddressRejected, CheckedNetwork, Resolve
 
-# For the rest of an answer whose status has arrived.
+# How long the rest of a response is read, once its status has arrived.
 ANSWER_SECONDS = 2.0
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCallbackSender:
-    """The `CallbackSender` by HTTP; an attempt takes `timeout_seconds` at most, from the look-up of the host on."""
+    """The `CallbackSender` by HTTP; an attempt, with its host lookup, takes at most `timeout_seconds`."""
 
     rule: CallbackRule
     resolve: Resolve
@@ -73,7 +73,7 @@ class HttpCallbackSender:
 
 
 async def _read_some(response: httpcore.Response) -> None:
-    """Read a short answer, so that its sender sees no broken connection; what is in it makes no difference."""
+    """Read and discard a short response body, so that the receiver sees no broken connection."""
     with suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, OSError):
         async with asyncio.timeout(ANSWER_SECONDS):
             async for _ in response.aiter_stream():
@@ -94,13 +94,13 @@ def _outcome(response: httpcore.Response) -> Attempt:
 
 
 def _retry_after(response: httpcore.Response) -> float:
-    """The pause that a receiver asks for in seconds; a date, or what is none, counts as no pause."""
+    """The seconds in `Retry-After`; 0 if the header is missing, is a date, or is invalid."""
     given = next((value for name, value in response.headers if name.lower() == b"retry-after"), b"")
     return min(float(given), MAX_RETRY_SECONDS) if given.isdigit() else 0.0
 
 
 def _described(error: Exception) -> str:
-    """The cause of an error, in words that are safe to show: messages of OpenSSL and of the system, no addresses."""
+    """The cause of an error, as text that is safe to show: a message of OpenSSL or the system, without addresses."""
     reason = error.__cause__ or error
     text = reason.verify_message if isinstance(reason, ssl.SSLCertVerificationError) else str(reason)
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__

@@ -1,6 +1,6 @@
 """Occupancy: whether all simulators of a worker run long programs, so that a new program would wait long.
 
-The pool reports to it, and the slot for short programs opens by it.
+The pool reports to it, and the slot for short programs runs only while all simulators are occupied.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The shape in which a request reads a task, full or plain, and the plain 404. Used by routes and error handlers."""
+"""The shape of a task in responses, full or plain, and the plain 404. Used by routes and error handlers."""
 
 import re
 
@@ -17,10 +17,10 @@ _PREFERRED = re.compile(r"(?:^|[,;])\s*shape\s*=\s*\"?(full|plain)\"?\s*(?=$|[,;
 
 
 def shape_of(request: Request) -> ResultShape:
-    """The shape of `?shape=`, else of `Prefer: shape=`, else of the whole service.
+    """The shape in `?shape=`, otherwise in `Prefer: shape=`, otherwise the default of the service.
 
-    An unknown shape in the address is rejected where the route reads its parameters; an unknown preference is ignored,
-    as RFC 7240 requires.
+    The route rejects an unknown shape in the URL when it reads its parameters. An unknown preference is ignored, as
+    RFC 7240 requires.
     """
     requested = request.query_params.get(_SHAPE)
     if requested in set(ResultShape):

@@ -46,10 +46,10 @@ def is_legacy(error: ValidationError) -> bool:
 
 
 def to_request(body: LegacyRequest, options: ApiOptions) -> SubmitRequest:
-    """The same submission as a `SubmitRequest`.
+    """Return the same submission as a `SubmitRequest`.
 
     Raises:
-        HTTPProblem: it exceeds a limit of the service, or requests something that Ketline does not do.
+        HTTPProblem: it exceeds a limit of the service, or requests something that Ketline does not support.
     """
     payload = body.payload
     _require_text(payload)
@@ -67,7 +67,7 @@ def to_request(body: LegacyRequest, options: ApiOptions) -> SubmitRequest:
 def _fields_of_kind(task_type: TaskType, payload: LegacyPayload) -> dict[str, Any]:
     """The fields that depend on the kind of task.
 
-    A conversion has no use for the shots and the simulator that such clients send with every task.
+    A conversion ignores the shots and the simulator, which such clients send with every task.
     """
     if task_type is not TaskType.RUN and payload.backend_name is not None:
         raise _invalid(("payload", "backend_name"), "is for the task_type 'backend_run' only")
@@ -110,7 +110,7 @@ def _require_within_limits(body: LegacyRequest, options: ApiOptions) -> None:
 
 
 def _format_of(program: str) -> ProgramFormat:
-    """OpenQASM 2 or 3: such clients send text, so nothing in it is taken for QPY."""
+    """OpenQASM 2 or 3, never QPY: such clients send only text."""
     by_header = format_by_header(program)
     return ProgramFormat.OPENQASM3 if by_header is ProgramFormat.QPY else by_header
 

@@ -1,4 +1,4 @@
-"""The pages with which a browser signs in at the identity provider; `sign_in.py` links to them."""
+"""The routes by which a browser signs in with the identity provider; the sign-in page links to them."""
 
 from hmac import compare_digest
 from urllib.parse import quote, unquote
@@ -22,7 +22,7 @@ from ketline.service.access.rejected_sign_ins import SignInMethod
 
 router = APIRouter(prefix="/ui/sign-in", include_in_schema=False)
 
-# The browser that comes back from the provider has to be the one that went there.
+# Binds a sign-in to the browser that began it, so that no other browser can complete it.
 ATTEMPT_COOKIE = "ketline_attempt"
 _ATTEMPT_SECONDS = 600
 _PARTS = 4

@@ -1,4 +1,4 @@
-"""Responses with pages, also for problems; the routes of pages and the exception handlers make theirs with it."""
+"""Builds responses with pages, also for problems; the routes of pages and the exception handlers call it."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -60,20 +60,20 @@ def _viewer(request: Request) -> Mapping[str, object]:
 
 
 def redirect_to_sign_in(request: Request) -> RedirectResponse:
-    """Have a browser sign in, and come back to this page then."""
+    """Redirect a browser to the sign-in, from which it returns to this page."""
     query = request.scope["query_string"].decode("ascii", "replace")
     wanted = _path(request.scope) + (f"?{query}" if query else "")
     return RedirectResponse(f"{_root(request.scope)}ui/sign-in?{urlencode({'next': wanted})}", status_code=303)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a browser opens a page, as by a link."""
+    """Whether a browser requests a whole page, for example because a link was followed."""
     opened = request.scope["method"] == "GET" and "text/html" in request.headers.get("accept", "")
     return opened and not wants_part(request) and is_of_pages(request.scope)
 
 
 def is_of_pages(scope: Scope) -> bool:
-    """Whether the request is one for a page, so that problems are shown as pages too."""
+    """Whether the request is for a page, so that problems are shown as pages too."""
     path = _path(scope)
     return path == "/" or is_page_path(path)
 
@@ -97,7 +97,7 @@ def problem_page(request: Request, problem: HTTPProblem) -> HTMLResponse:
 
 
 def wants_part(request: Request) -> bool:
-    """Whether the request is one of htmx, for the live part of an open page."""
+    """Whether htmx sent the request, for the live part of an open page."""
     return request.headers.get("hx-request") == "true"
 
 

@@ -102,7 +102,7 @@ async def _fields(request: Request) -> Mapping[str, str]:
 
 
 async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
-    """The fields of a stored task; a circuit in QPY becomes flat OpenQASM 3, for a sweep that of its first point."""
+    """The fields of a stored task; a circuit in QPY becomes flat OpenQASM 3, with a sweep's first point."""
     try:
         task_id = TaskId(UUID(text))
     except ValueError as error:
@@ -126,7 +126,7 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
 
 
 async def _backends(request: Request, chosen: str) -> Sequence[str]:
-    """The external backends, and the chosen one even if no worker has it now; none while the database is down."""
+    """The external backends, and the chosen one even if no worker has it now or the database is unavailable."""
     try:
         names = await services_of(request).external_backends.names()
     except ServiceUnavailable:

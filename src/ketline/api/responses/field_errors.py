@@ -1,6 +1,6 @@
-"""Problems of invalid requests, with an error for each field, without repeating submitted values.
+"""Builds problems for invalid requests, with an error for each field and without submitted values.
 
-Code that checks a body or parameters calls it, and `handlers.py` for what FastAPI has checked.
+Code that checks a body or parameters calls it, and so does `handlers.py` for requests that FastAPI rejected.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from ketline.schemas.problems import FieldError
 MAX_LISTED = 20
 _MAX_NAME_CHARACTERS = 64
 
-# Our texts for types of errors of Pydantic; an error of another type has the text that comes with it.
+# Messages by Pydantic's error type; for other types, Pydantic's own message is used.
 _MESSAGES: Mapping[str, str] = {
     "bool_type": "must be true or false",
     "dict_type": "must be a JSON object",
@@ -47,7 +47,7 @@ def invalid_body(error: ValidationError) -> HTTPProblem:
     """Convert Pydantic's error for a JSON body to a problem."""
     if error.error_count() > MAX_LISTED:
         return invalid_request([{"type": "too_many", "loc": ("body",), "msg": f"has {error.error_count()} errors"}])
-    # `input` would repeat the program, and `url` is one of Pydantic's site.
+    # `input` would repeat the program, and `url` points to Pydantic's site.
     found = error.errors(include_input=False, include_url=False)
     if found[0]["type"] == "json_invalid":
         return _json_problem(str(found[0].get("ctx", {}).get("error", "")))
@@ -88,7 +88,7 @@ def _field_error(found: Mapping[str, Any]) -> FieldError:
 
 
 def _pointer(path: Sequence[object]) -> str:
-    """JSON Pointer in URI fragment form. Source: RFC 6901, sections 3 and 6; used so by RFC 9457, section 3."""
+    """JSON Pointer in URI fragment form. Source: RFC 6901, sections 3 and 6, as RFC 9457, section 3, uses it."""
     return "#" + "".join("/" + quote(_short(part).replace("~", "~0").replace("/", "~1"), safe="~") for part in path)
 
 

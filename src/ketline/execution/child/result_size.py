@@ -1,4 +1,4 @@
-"""Compares the size of what a task asks for, and of what it gave, with that of a result."""
+"""Checks requested and computed results against the maximum size of a result."""
 
 from collections.abc import Mapping, Sequence
 
@@ -30,7 +30,7 @@ def check_gradients(sizes: Mapping[str, int], observables: int, limits: Executio
     Raises:
         ProgramTooLarge: they have more numbers than a result may have.
     """
-    # A name is followed by a colon and between quotes.
+    # 4 for the quotes, colon and comma around a name.
     each = sum(len(name) + 4 + _CHARACTERS_OF_A_VALUE * size for name, size in sizes.items())
     if observables * (each + _CHARACTERS_OF_A_VALUE) > limits.max_result_bytes:
         most = limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
@@ -55,7 +55,7 @@ def check_outputs(outputs: Sequence[RequestedOutput], qubits: int, points: int, 
 
 
 def check_size(characters: int, simulation: Simulation, limits: ExecutionLimits) -> None:
-    """Check the size of a result, of which the last simulation is `simulation`.
+    """Check the size of a result; the message describes `simulation`, the last one in it.
 
     Raises:
         ProgramTooLarge: it is larger than a result may be.
@@ -73,10 +73,10 @@ def check_size(characters: int, simulation: Simulation, limits: ExecutionLimits)
 def characters_of(simulation: Simulation) -> int:
     """The approximate size of counts and memory as JSON."""
     width, outcomes, shots = _dimensions(simulation)
-    # Quotes, colon, comma and a count of up to six digits take about 12 characters; 3 of them in a list.
+    # Quotes, colon, comma and a count of up to six digits take about 12 characters; in a list, quotes and comma take 3.
     return outcomes * (width + 12) + shots * (width + 3)
 
 
 def _dimensions(simulation: Simulation) -> tuple[int, int, int]:
-    """The number of characters of an outcome, of outcomes, and of shots in `memory`."""
+    """The number of characters in an outcome, the number of outcomes, and the number of shots in `memory`."""
     return len(next(iter(simulation.counts), "")), len(simulation.counts), len(simulation.memory or ())

@@ -41,10 +41,10 @@ _NAME = re.compile("[a-z][A-Za-z0-9_]*")
 
 
 def write_openqasm2(program: FlatProgram, max_bytes: int) -> ConversionOutput:
-    """The text of a program, with one statement on each line.
+    """Return the text of a program, with one statement on each line.
 
     Raises:
-        ProgramUnsupported: it has what this version cannot express, with the place of the statement.
+        ProgramUnsupported: OpenQASM 2 cannot express a statement; the error has its line and column.
         ProgramTooLarge: the text is longer than `max_bytes`.
     """
     return _Writer(program, max_bytes).output()
@@ -107,7 +107,7 @@ class _Writer:
                 yield self._operation(statement)
 
     def _conditional(self, register: tuple[int, ...], value: int, block: Block) -> Iterator[str]:
-        """Each operation of a block under the condition, which only the last of them may change."""
+        """Yield each operation of a block under the condition; only the last one may write the condition's register."""
         operations = [one for one in block if not isinstance(one, Barrier)]
         if names := self._measured_registers(operations):
             yield f"if({self._registers[register]}=={value}) measure {names[0]} -> {names[1]};"
@@ -118,9 +118,9 @@ class _Writer:
             yield f"if({self._registers[register]}=={value}) {self._operation(operation)}"
 
     def _measured_registers(self, operations: Sequence[Statement]) -> tuple[str, str] | None:
-        """The names of the registers of which these operations measure one into the other; None if they do not.
+        """The names of the qubit register and the bit register if these operations measure all of one into the other.
 
-        Such a measurement has one condition, however many bits it writes.
+        None otherwise. Such a measurement is a single conditional statement, however many bits it writes.
         """
         measured = [one for one in operations if isinstance(one, Measure)]
         if len(measured) != len(operations) or len(measured) < 2:
@@ -185,7 +185,7 @@ def _literals(formula: Formula) -> dict[int, bool] | None:
 
 
 def _number(angle: float) -> str:
-    """A number with a point, which the grammar requires before an exponent."""
+    """A number with a decimal point, which the grammar requires before an exponent."""
     text = repr(angle)
     return text.replace("e", ".0e") if "e" in text and "." not in text else text
 

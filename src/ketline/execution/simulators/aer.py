@@ -1,4 +1,4 @@
-"""Simulates programs on the engines of a process, which live as long as it. Used by the executor."""
+"""Simulates programs on engines that are created once for each simulator process. Used by the executor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -40,11 +40,12 @@ class Simulation(NamedTuple):
 
 
 class CalibrationErrors(NamedTuple):
-    """What the standard errors of values are made of where readout errors were measured.
+    """The contributions to the standard errors of values that were corrected with measured readout errors.
 
-    `of_shots` are those by the shots alone, in the order of the observables. `by_reading` has, for each measured
-    probability, named by a qubit of the noise and the state that was misread, what its standard error makes of each
-    value, with a sign: float64 in the same order. Values at several scale factors share these.
+    `of_shots` has the contribution of the shots to each value, in the order of the observables. A key of `by_reading`
+    is a measured readout probability: a qubit of the noise, and the state that was misread. Its value is the signed
+    change of each observable's value by one standard error of that probability: float64 in the same order. Values at
+    several scale factors share these probabilities.
     """
 
     of_shots: Sequence[float]
@@ -54,8 +55,8 @@ class CalibrationErrors(NamedTuple):
 class Expectation(NamedTuple):
     """Expectation values in the order of the observables, the method's name, why it was chosen, and the engine.
 
-    `errors` are the standard errors of values that were estimated; None of exact ones. `calibration` is what they are
-    made of if readout errors were measured.
+    `errors` are the standard errors of estimated values, None for exact values. `calibration` has their contributions
+    if readout errors were measured.
     """
 
     values: Sequence[float]
@@ -80,7 +81,7 @@ class Differentiated(NamedTuple):
 
 
 class Simulator:
-    """Runs lowered programs; picks the method for each, and has large ones admitted before they take memory."""
+    """Runs lowered programs: chooses the method, and lets the quota admit large programs before they take memory."""
 
     def __init__(self, limits: ExecutionLimits, share: Quota | None = None) -> None:
         self._limits = limits
@@ -90,19 +91,19 @@ class Simulator:
         self._noise_models = NoiseModels()
 
     def noise_model(self, noise: Noise, project: str = "") -> NoiseModel:
-        """The model of a task's noise; projects share none, as `ProgramReader` says.
+        """The model of a task's noise; projects share no models, for the reason that `ProgramReader` gives.
 
         Raises:
-            NoiseInvalid: it is not a physical one, or does not fit the gates that it names.
+            NoiseInvalid: the noise is not physical, or does not fit the gates that it names.
         """
         return self._noise_models.get(noise, project)
 
     def device_noise(self, device: Device, project: str = "") -> NoiseModel:
-        """The errors of a device, for programs that were transpiled for it; projects share none."""
+        """The errors of a device, for programs that were transpiled for it; projects share no models."""
         return self._noise_models.of_device(device, project)
 
     def repeat(self, runs: int) -> None:
-        """Say that the current program runs its circuit so often, by which the predicted time is multiplied."""
+        """Set how often the current program runs its circuit; the predicted time is multiplied by `runs`."""
         self._quota.repeat(runs)
 
     def run(
@@ -114,14 +115,14 @@ class Simulator:
         likely_repeated: bool = True,
         noise: NoiseModel | None = None,
     ) -> Simulation:
-        """Run a program. With `likely_repeated` its distribution is remembered for the next run of the same program.
+        """Run a program. With `likely_repeated` its distribution is cached for the next run of the same program.
 
-        With `noise` its operations have errors; the program is one that was read as `noisy`, and `prepared` for them.
+        With `noise` its operations have errors; the program must have been read as `noisy`, and `prepared` for them.
 
         Raises:
             ProgramTooLarge: its state would not fit into the memory limit; nothing was allocated.
-            ProgramUnsupported: the requested method has no such operation.
-            MachineBusy: it is large, and another large one runs; nothing was allocated.
+            ProgramUnsupported: the requested method cannot apply an operation of the program.
+            MachineBusy: the program is large, and another large one runs; nothing was allocated.
             MemoryLimitExceeded, SimulationFailed: Aer failed.
         """
         options = _seeded(options or RunOptions())
@@ -201,7 +202,7 @@ class Simulator:
 
         Raises:
             ObservablesInvalid: the program measures, resets or branches.
-            ProgramTooLarge, ProgramUnsupported: as it does.
+            ProgramTooLarge, ProgramUnsupported: as `differentiate` does.
         """
         if program.dephased or not is_unitary(program.lowered):
             raise ObservablesInvalid(
@@ -227,7 +228,7 @@ class Simulator:
         return saved_outputs(self._engines, program, outputs, choice)
 
     def _sums_of(self, observables: Sequence[Observable], program: Program) -> PauliSums:
-        """The observables as sums on a program's qubits; those of the last one if they are the same, as in a sweep."""
+        """The observables as sums on a program's qubits; reuses the last program's sums if they fit, as in a sweep."""
         if not self._sums.is_of(observables, program.kept_qubits, program.dephased):
             self._sums = PauliSums(observables, program.kept_qubits, program.dephased)
         return self._sums
@@ -236,7 +237,7 @@ class Simulator:
         """The method to use after the first one gave up.
 
         Raises:
-            ProgramTooLarge: nothing; with the reasons for each method.
+            ProgramTooLarge: there is none; the message has the reason for each method.
         """
         if tried.alternative is None:
             raise error
@@ -250,7 +251,7 @@ class Simulator:
     def plan(self, program: Program, shots: int, options: RunOptions, noise: NoiseModel | None = None) -> Choice:
         """How `run` would simulate a program.
 
-        Nothing is simulated but a state that has to be tried, whose bonds cannot be told before.
+        It simulates only where the bond dimensions of a matrix product state cannot be predicted.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported: as `run` does.
@@ -267,10 +268,10 @@ class Simulator:
             return self._alternative(program, choice, error)
 
     def seconds(self, program: Program, choice: Choice, shots: int) -> float | None:
-        """An estimate for one core of what `run` takes by a choice; None where it cannot be known before."""
+        """The estimated seconds that `run` takes on one core with this choice; None if they cannot be predicted."""
         return simulating_seconds(program.lowered, choice, shots, self._limits)
 
 
 def _seeded(options: RunOptions) -> RunOptions:
-    """With a seed: Aer's own choice has 32 bits, and adds the number of the shot."""
+    """The options with a seed: one that Aer chooses has only 32 bits, and Aer adds the number of the shot to it."""
     return options if options.seed is not None else replace(options, seed=fresh_seed())

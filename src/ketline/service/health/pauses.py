@@ -10,7 +10,7 @@ from ketline.ports.operations.claim_controls import ClaimControls
 
 # Health checks of load balancers must not each cost a query.
 CACHE_SECONDS = 1.0
-# A health check has to respond within two seconds, and waits for the database before.
+# A health check has to respond within two seconds, and first waits for the database.
 MAX_WAIT_SECONDS = 0.5
 
 
@@ -36,19 +36,19 @@ class KnownPauses:
         return await asyncio.shield(self._read_once())
 
     async def last_known(self) -> Sequence[Pause] | None:
-        """Return all pauses within half a second, or those that were read last; None if they never could be."""
+        """Return all pauses, or after half a second those that were read last; None if none were ever read."""
         if self._known is None or self.clock.monotonic() - self._known_at >= CACHE_SECONDS:
             await asyncio.wait([self._read_once()], timeout=self.longest_wait_seconds)
         return self._known
 
     def forget(self) -> None:
-        """Read them again at the next call, because they have changed."""
+        """Read the pauses again at the next call, because they have changed."""
         self._known = self._reading = None
 
     def _read_once(self) -> asyncio.Task[Sequence[Pause]]:
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
-            # Nobody may be left to see an error of a read that took too long.
+            # Retrieve the error of a slow read that nothing awaits any more; otherwise asyncio would log it.
             self._reading.add_done_callback(lambda task: task.cancelled() or task.exception())
         return self._reading
 

@@ -42,7 +42,7 @@ class DrawingCache:
 class DrawCircuit:
     """Draws programs; tasks of `project` with the same program, format and inputs share a drawing in `cache`.
 
-    Projects share no drawings: a drawing that comes at once would tell that another project has the same program.
+    Projects share no drawings: a fast response would reveal that another project has the same program.
     """
 
     library: ProgramLibrary
@@ -55,7 +55,7 @@ class DrawCircuit:
         return replace(self, library=self.library.within(project), project=project)
 
     async def source(self, task_id: TaskId) -> ProgramSource:
-        """Return a task's program as it was submitted, and its device without its content.
+        """Return a task's program as it was submitted, and its device without the device's content.
 
         Raises:
             TaskNotFound: no task has this id.

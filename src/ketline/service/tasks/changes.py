@@ -36,7 +36,7 @@ class ChangeTask:
 
         Raises:
             TaskNotFound: no task has this id.
-            TaskNotPending: the change is one of schedule or priority, and the task has started or ended.
+            TaskNotPending: the schedule or priority is to change, but the task has started or ended.
             QuotaExceeded: the new priority is higher than a quota of the project.
             DatabaseUnavailable: it is unknown whether the change was committed.
         """
@@ -62,11 +62,11 @@ class CancelTask:
     metrics: Metrics = field(default_factory=NoMetrics)
 
     async def __call__(self, task_id: TaskId, actor: Actor) -> None:
-        """Return when the cancellation is committed, with who did it.
+        """Return when the cancellation and its actor are committed.
 
         Raises:
             TaskNotFound, TaskEnded: as for `TaskSubmissions.cancel`.
-            DatabaseUnavailable: the cancellation is not known to be committed.
+            DatabaseUnavailable: it is unknown whether the cancellation was committed.
         """
         await self.repository.cancel(task_id, actor)
         self.metrics.count(table.TASKS_ENDED, TaskStatus.CANCELLED, "")
@@ -84,7 +84,7 @@ class EnqueueTask:
 
         Raises:
             TaskNotFound, TaskNotHeld, TaskEnded: as for `TaskSubmissions.enqueue`.
-            DatabaseUnavailable: the release is not known to be committed.
+            DatabaseUnavailable: it is unknown whether the release was committed.
         """
         await self.repository.enqueue(task_id)
         self.nudge()
@@ -112,8 +112,8 @@ class RerunTask:
     ) -> Accepted:
         """Return once the new task is committed.
 
-        It has the seed of the original, unless `seed` gives one or `new_seed` asks for a random one. `permit` is called
-        with the new spec and raises if it must not be submitted; its exception is passed on.
+        It has the seed of the original, unless `seed` is given or `new_seed` requests a random one. `permit` is called
+        with the new spec and raises an exception if it must not be submitted; the caller gets this exception.
 
         Raises:
             TaskNotFound: no task has this id.

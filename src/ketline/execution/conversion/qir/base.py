@@ -26,10 +26,10 @@ from ketline.execution.conversion.statements import (
 
 
 def write_base(program: FlatProgram, numbers: Mapping[int, int], names: Sequence[str], module: ModuleBuilder) -> None:
-    """Write a program into a module; `numbers` numbers its qubits, `names` are those of its registers.
+    """Write a program into a module; `numbers` maps its qubits to the module's, `names` are the names of its registers.
 
     Raises:
-        ProgramUnsupported: a statement has no form in this profile; with its place.
+        ProgramUnsupported: this profile cannot express a statement; the error has its line and column.
         ProgramTooLarge: the module becomes larger than a result may be.
     """
     _Writer(program, numbers, module).write(names)
@@ -63,7 +63,7 @@ class _Writer:
             self._module.jump(block, successor)
 
     def _written(self, statement: Statement) -> str | None:
-        """Write a statement, or give the reason why it has no form in this profile."""
+        """Write a statement, or return the reason why this profile cannot express it."""
         match statement:
             case Apply():
                 return self._apply(statement)
@@ -74,7 +74,7 @@ class _Writer:
                 self._bits[bit] = self._measure(self._numbers[qubit])
                 return None
             case Reset(qubit):
-                # A qubit that nothing has changed is 0.
+                # An unused qubit is already in state 0.
                 return "a qubit is reset after it was used" if qubit in self._used or qubit in self._measured else None
             case Assign():
                 return self._assign(statement)
@@ -116,7 +116,7 @@ class _Writer:
         return held
 
     def _constant(self, value: bool) -> int:
-        """The result of measuring a qubit of its own, because only results can be recorded."""
+        """The number of a result with this value: only results can be recorded, so an additional qubit is measured."""
         if value not in self._constants:
             number = self._module.qubits
             self._module.qubits += 1

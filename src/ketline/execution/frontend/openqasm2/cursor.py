@@ -1,4 +1,4 @@
-"""Reads the tokens of a program one by one, and raises a mistake for an unexpected one; `checker.py` moves it."""
+"""A cursor over the tokens of a program, which raises a mistake for an unexpected token; used by `checker.py`."""
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid
 from ketline.execution.frontend.mistakes.report import shortened
@@ -65,14 +65,14 @@ class Cursor:
         return token
 
     def skips(self, text: str) -> bool:
-        """Whether the current token is this one; if so, pass it."""
+        """Move past the current token if it has this text; return whether it did."""
         if self.token.text != text or self.token.kind not in ("sign", "name"):
             return False
         self.next()
         return True
 
     def expect(self, text: str, form: str) -> Token:
-        """Move behind a sign or word; `form` is the correct form of the statement, for the message.
+        """Move past a sign or word; `form` is the correct form of the statement, for the message.
 
         Raises:
             Mistake: there is another token.
@@ -82,7 +82,7 @@ class Cursor:
         return self.next()
 
     def expect_kind(self, kind: str, what: str, form: str) -> Token:
-        """Move behind a token of a kind, and return it.
+        """Move past a token of this kind, and return it.
 
         Raises:
             Mistake: there is another token.
@@ -105,10 +105,10 @@ class Cursor:
             raise Mistake(self.token.start, message)
 
     def expect_semicolon(self) -> None:
-        """Move behind the end of a statement.
+        """Move past the semicolon that ends a statement.
 
         Raises:
-            Mistake: it has none.
+            Mistake: there is no semicolon.
         """
         token = self.token
         if self.skips(";"):

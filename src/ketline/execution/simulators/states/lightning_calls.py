@@ -1,9 +1,9 @@
 """The call of Lightning's state for each gate that a statevector applies, derived from the gate's unitary.
 
-`lightning_state.py` applies gates by it.
+`lightning_state.py` applies gates with these calls.
 
-Lightning's gates take wires, whether they are inverted, and angles in radians; a controlled one takes its controls and
-their values first. Source: the docstrings of `StateVectorC128`, and https://docs.pennylane.ai for the gates.
+Lightning's gates take wires, a flag that selects the inverse, and angles in radians; a controlled gate first takes its
+controls and their values. Source: the docstrings of `StateVectorC128`, and https://docs.pennylane.ai for the gates.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ from ketline.domain.circuits.unitaries import (
     Z,
 )
 
-# For a state, the wires of the gate's qubits in order, and the parameters. Gates are applied up to a global phase.
+# Takes the state, the wires of the gate's qubits in order, and the parameters. Applies a gate up to a global phase.
 GateCall = Callable[[Any, list[int], Sequence[Any]], None]
 
 
@@ -56,7 +56,7 @@ def _controlled_rotation(
 ) -> None:
     theta, phi, lam = angles(*parameters)
     state.CRot(wires, False, (lam, theta, phi))
-    # The phases that do not matter without a control: that of the gate, and that of U over Rot.
+    # With a control these phases are no longer global: the gate's own phase, and the phase between U and Rot.
     own = phase(*parameters) if callable(phase) else phase
     state.PhaseShift(wires[:1], False, (own + (phi + lam) / 2,))
 
@@ -75,7 +75,7 @@ def _parameter(state: Any, wires: list[int], parameters: Sequence[Any]) -> None:
 
 
 def _apply_matrix(state: Any, wires: list[int], matrix: Any) -> None:
-    # The first wire is the most significant bit of an index into the matrix, the last qubit in ours.
+    # In Lightning the first wire is the most significant bit of a matrix index; in our matrices the last qubit is.
     state.applyMatrix(np.ascontiguousarray(matrix, dtype=np.complex128), wires[::-1], False)
 
 
@@ -93,7 +93,7 @@ def _controlled_shift(phase: Callable[..., float], state: Any, wires: list[int],
 
 _SHIFT_OF_TWO = "ControlledPhaseShift"
 _ALONE: Mapping[Dense, str] = {H: "Hadamard", X: "PauliX", Y: "PauliY", Z: "PauliZ"}
-# By the number of qubits, controls included.
+# Keys are the unitary and the number of qubits, controls included.
 _DENSE: Mapping[tuple[Dense, int | None], str] = {
     **{(unitary, 1): name for unitary, name in _ALONE.items()},
     (X, 2): "CNOT",
@@ -108,7 +108,7 @@ _SHIFTS: Mapping[float, str] = {pi / 2: "S", pi / 4: "T"}
 
 
 def _call_of(gate: Gate) -> GateCall:
-    """The call that applies a gate, up to a global phase; its matrix where there is none for its unitary."""
+    """The call that applies a gate up to a global phase; it multiplies by the matrix if Lightning has no such gate."""
     if gate.unitary is None:
         return _parameter
     return _call_of_unitary(gate) or partial(_matrix_of, gate)
@@ -155,6 +155,6 @@ def _call_of_dense(dense: Dense, qubits: int | None) -> GateCall | None:
 LIGHTNING_CALLS: Mapping[str, GateCall] = {
     **{gate.name: _call_of(gate) for gate in GATE_TABLE if Method.STATEVECTOR in gate.methods},
     "measure": lambda _state, _wires, _: None,
-    # Circuits with noise have it.
+    # Circuits with noise contain identity gates.
     "id": lambda _state, _wires, _: None,
 }
