@@ -10,7 +10,7 @@ from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
 from ketline.ports.access.access import TokenVerifier
 from ketline.ports.clock import Clock
 
-# A revoked key is rejected after at most this time, and a request that uses it then.
+# A revoked key may still be accepted for this time, until it is verified again.
 REMEMBERED_SECONDS = 1.0
 MAX_REMEMBERED = 10_000
 MAX_TOKEN_CHARACTERS = 16 * 1024
@@ -20,7 +20,7 @@ MAX_TOKEN_CHARACTERS = 16 * 1024
 class Authenticate:
     """Returns the principal of a bearer token, verified within the last second.
 
-    `anyone` is the principal of every request where there is no authentication; with it, credentials are not looked at.
+    `anyone` is the principal of every request if authentication is off; credentials are then ignored.
     """
 
     verifiers: Sequence[TokenVerifier]
@@ -46,7 +46,7 @@ class Authenticate:
         return principal
 
     def takes(self, token: str) -> bool:
-        """Whether tokens of this form are verified here; those of other forms are rejected."""
+        """Whether a verifier takes tokens of this form; tokens of other forms are rejected."""
         return any(verifier.takes(token) for verifier in self.verifiers)
 
     def knows(self, token: str) -> bool:

@@ -1,6 +1,6 @@
 """Limits how many invalid credentials an address may send; the guard and the sign-in of the pages check it.
 
-Each process counts by itself, in memory that is bounded: with N processes an address may fail up to N times as often.
+Each process counts separately, in bounded memory: with N processes an address may fail up to N times as often.
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from ketline.domain.access.rate_limits import RateLimit, RateUse
 from ketline.ports.clock import Clock
 
-# If there are more, the address whose last failure is the oldest is removed.
+# Above this number, the address whose last failure is the oldest is removed.
 MAX_ADDRESSES = 10_000
 # A subscriber with IPv6 has at least a network of this size.
 _NETWORK_BITS = 64
@@ -19,11 +19,11 @@ _NETWORK_BITS = 64
 
 @dataclass(slots=True)
 class FailedSignIns:
-    """Counts failures of addresses; of IPv6, those of a network of 64 bits.
+    """Counts failures by IPv4 address or by IPv6 network of 64 bits.
 
     With a limit of `30/minute` an address may fail 30 times at once, and then once every two seconds.
 
-    Source: the generic cell rate algorithm (ITU-T I.371), where the time stored is that at which all is forgotten.
+    Source: the generic cell rate algorithm (ITU-T I.371); the stored time is when all failures will have expired.
     """
 
     limits: Sequence[RateLimit]
@@ -31,7 +31,7 @@ class FailedSignIns:
     _forgotten_at: OrderedDict[str, list[float]] = field(default_factory=OrderedDict, init=False)
 
     def exceeded(self, origin: str | None) -> RateUse | None:
-        """The limit that keeps an address from another attempt, and the seconds until it may make one; or None."""
+        """The limit that an address has reached, and the seconds until its next attempt; None if it may try now."""
         times, now = self._forgotten_at.get(_network_of(origin)), self.clock.monotonic()
         uses = [] if times is None else [_use(limit, at - now) for limit, at in zip(self.limits, times, strict=True)]
         return max((use for use in uses if use.reset_seconds > 0), key=lambda use: use.reset_seconds, default=None)

@@ -73,7 +73,7 @@ class ManageKeys:
         return _new(await self.store.add(key, _digest(secret), lifetime, actor), secret)
 
     async def keys(self, project: ProjectName | None = None) -> Sequence[ApiKey]:
-        """Return the keys of a project, or of all, with those that have ended.
+        """Return the keys of a project, or of all projects, including keys that have ended.
 
         Raises:
             DatabaseUnavailable: they could not be read.
@@ -105,7 +105,7 @@ class ManageKeys:
 
 @dataclass(slots=True)
 class VerifyKey:
-    """The `TokenVerifier` of API keys; records at times that a key is in use."""
+    """The `TokenVerifier` of API keys; records at intervals that a key is in use."""
 
     store: KeyStore
     clock: Clock
@@ -140,7 +140,7 @@ class VerifyKey:
 
 
 def _possible(key_id: str) -> str:
-    """The id of a key; one that no key can have is not looked up.
+    """The id of a key, checked so that an impossible id is not looked up.
 
     Raises:
         KeyUnknown: no key can have it.

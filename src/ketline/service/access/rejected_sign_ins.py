@@ -1,6 +1,6 @@
 """Rejected sign-ins on the pages: records them in the audit log, within bounds that no sender can exceed.
 
-The pages of the sign-in call it. What was typed is not recorded.
+The sign-in pages call it. The submitted credentials are not recorded.
 """
 
 from contextlib import suppress
@@ -16,7 +16,7 @@ from ketline.ports.operations.metrics import Metrics, NoMetrics
 from ketline.service.loop import Loop
 
 INTERVAL_SECONDS = 60.0
-# Origins that have entries of their own in one interval.
+# How many origins get separate entries in one interval.
 MAX_ORIGINS = 10
 
 
@@ -29,9 +29,9 @@ class SignInMethod(StrEnum):
 
 @dataclass(slots=True)
 class RecordRejectedSignIns:
-    """Records the first rejection of an origin at once, and once a minute the number of further ones.
+    """Records the first rejection of an origin at once, and the number of further rejections once a minute.
 
-    So a process adds two entries for each of `MAX_ORIGINS` origins a minute, and one for all others, at most.
+    So a process adds at most two entries a minute for each of `MAX_ORIGINS` origins, and one for all others.
     """
 
     audit: AuditLog
@@ -73,7 +73,7 @@ class RecordRejectedSignIns:
         """Record how many rejections were counted for each origin; the next one of an origin is recorded at once.
 
         Raises:
-            DatabaseUnavailable: what was not recorded is still counted.
+            DatabaseUnavailable: the counts that were not recorded are kept.
         """
         for origin, count in list(self._further.items()):
             if count:

@@ -70,8 +70,8 @@ class ManageSessions:
 class VerifySession:
     """The `TokenVerifier` of sessions.
 
-    `rights` are those of an identity provider's groups as they are set now: a session of a user of these groups ends
-    when they no longer give the project that it is in. Without `keys`, sessions that an API key began are rejected.
+    `rights` are the current rights of an identity provider's groups: a session of a user of these groups ends when they
+    no longer grant access to the session's project. Without `keys`, sessions that an API key began are rejected.
     """
 
     store: SessionStore

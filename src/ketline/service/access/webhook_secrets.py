@@ -12,7 +12,7 @@ from ketline.ports.webhooks import SecretStore
 
 @dataclass(frozen=True, slots=True)
 class ManageWebhookSecrets:
-    """Reads and rotates the secret of a project, which has one from when it is first needed or read."""
+    """Reads and rotates the secret of a project, which is created when it is first needed or read."""
 
     store: SecretStore
     projects: ProjectStore

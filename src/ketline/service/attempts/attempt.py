@@ -106,7 +106,7 @@ class ProcessTask:
         self.metrics.observe(table.TASK_WAITING, claim.queued_seconds, self.queue.kind.value)
 
     def count_run(self, began: float) -> None:
-        """Record for the metrics that an attempt, which began at this time of the clock, does not run any more."""
+        """Record in the metrics that an attempt has ended, which began at this time of the clock."""
         self.metrics.observe(table.TASK_RUNNING, self.clock.monotonic() - began, self.queue.kind.value)
 
     def trace_of(self, claim: Claim, started: int, announced: TaskId, message: str | None) -> AttemptTrace:
@@ -220,7 +220,7 @@ class ProcessTask:
         elif recorded is TaskStatus.PENDING:
             self.metrics.count(table.TASK_RETRIES, outcome.failure.code)
         else:
-            # The code with which a task ends whose attempts are spent.
+            # The code with which a task fails when no attempts are left.
             code = FailureCode.WORKER_LOST if outcome.retryable else outcome.failure.code
             self.metrics.count(table.TASKS_ENDED, TaskStatus.FAILED, code)
 
@@ -251,7 +251,7 @@ class ProcessTask:
 
 
 class LeaseLost(Exception):
-    """The task was cancelled, or given to another worker: nothing more may be done for this attempt."""
+    """The task was cancelled, or another worker has claimed it: nothing more may be done for this attempt."""
 
 
 class LeaseKeeper:
@@ -285,7 +285,7 @@ class LeaseKeeper:
 
     @asynccontextmanager
     async def holding(self) -> AsyncIterator[None]:
-        """Cancel what runs in the context once the lease is lost; a task of its own would delay short programs.
+        """Cancel the code in this context once the lease is lost; a separate asyncio task would delay short programs.
 
         Raises:
             LeaseLost: the lease was lost before the context ended.
@@ -319,7 +319,7 @@ class LeaseKeeper:
             self._until_lost.reschedule(0.0)
 
     async def _renew(self) -> bool:
-        """Whether the lease is still held, or may be: True also when the database did not respond."""
+        """Renew the lease; False if it is lost, True if it is held or the database did not respond."""
         try:
             renewed = await self._process.repository.renew(self._lease, self._process.lease)
         except DatabaseUnavailable as error:
@@ -339,7 +339,7 @@ class LeaseKeeper:
 
 
 def _code(outcome: AttemptOutcome) -> str | None:
-    """The stable code of the reason why an attempt gave no result."""
+    """The stable error code of an attempt without a result."""
     match outcome:
         case RunResult():
             return None

@@ -22,12 +22,12 @@ MAX_UNEXPLAINED = 10
 class BackendTiming:
     """How long attempts wait for a backend.
 
-    While it is not available, the pauses between calls double from the first to the longest, which also bounds the
-    pauses between polls. A task that the backend does not take, without saying for how long, waits `unavailable_delay`.
-    At the time limit of a job, a backend that does not answer is polled for `last_poll_seconds` more: the job may be
+    While a backend is unavailable, the pauses between calls double from the first to the longest, which also bounds the
+    pauses between polls. If a backend accepts no job and gives no delay, the task waits `unavailable_delay`.
+    At the time limit of a job, a backend that does not respond is polled for `last_poll_seconds` more: the job may be
     done.
-    A job may appear at the backend up to `longest_submission` after the commit that it is submitted: longer than any
-    call takes.
+    A job may appear at the backend up to `longest_submission` after the intent to submit it was committed: longer than
+    any call takes.
     """
 
     first_pause_seconds: float = 1.0
@@ -49,9 +49,9 @@ class BackendCalls:
         await self.clock.sleep(min(max(seconds, 0.05), self.timing.longest_pause_seconds))
 
     async def retried(self, call: Callable[[], Awaitable[T]], most: int | None = None) -> T:
-        """Return the answer to a call that changes nothing; repeat it while the backend is down or denies access.
+        """Return the response to a call that changes nothing; repeat it while the backend is down or denies access.
 
-        The job may have cost money: it is not given up for a credential that an operator can correct, nor for a few
+        The job may have cost money: it is not abandoned because of a credential that an operator can correct, or a few
         errors without a more specific code. After `most` calls, the error is raised.
 
         Raises:

@@ -20,7 +20,7 @@ RECALL_TIMEOUT_SECONDS = 5.0
 class Deferrals:
     """Defers tasks for one worker, and recalls them before their delay is over when the machine is free.
 
-    It holds in memory the leases of the tasks that this worker deferred. If it is lost, nothing else is: each task
+    It holds the leases of the tasks that this worker deferred, only in memory. If they are lost, no task is lost: each
     becomes available when its delay is over. `busy` says whether a large program runs here; `nudge` wakes the
     dispatcher.
     """

@@ -1,4 +1,4 @@
-"""One attempt of a task on an external backend; `remote.py` makes it when it has claimed the task.
+"""One attempt of a task on an external backend; `remote.py` creates it after it has claimed the task.
 
 The intent to submit a job is committed before the call, and the job's id right after it: if this worker dies, another
 looks for the job or follows it.
@@ -94,7 +94,7 @@ class JobAttempt:
         """Submit the job unless the backend has it, and set `remote_id`; it stays None if the attempt has ended.
 
         Raises:
-            WriteFailed: what is known of the job could not be recorded; the next attempt looks for the job.
+            WriteFailed: the state of the job could not be recorded; the next attempt looks for the job.
         """
         with self._bound():
             log.info("task.started", queued_seconds=round(self._claim.queued_seconds, 6))
@@ -118,7 +118,7 @@ class JobAttempt:
             try:
                 await self._guarded(self._follow)
             except Exception:
-                # The edge of an asyncio task that nobody awaits. The lease ends, and the next attempt follows the job.
+                # Nothing awaits this asyncio task. The lease expires, and the next attempt polls the job.
                 log.exception("backend.wait_crashed")
             finally:
                 self._process.count_run(self._began)
@@ -126,7 +126,7 @@ class JobAttempt:
                 self._trace.end("crashed", recorded=False)
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Do a part of the attempt; return False if that ended the attempt, whose outcome is recorded then."""
+        """Run one part of the attempt; return False if it ended the attempt, after its outcome was recorded."""
         lease = self._claim.lease
         try:
             async with self._keeper.holding():
@@ -153,7 +153,7 @@ class JobAttempt:
         except WriteFailed:
             raise
         except Exception as error:
-            # The edge to a plugin. The text of such an error may contain a credential.
+            # An adapter may raise any exception, whose text may contain a credential.
             log.exception("backend.crashed")
             await self._fail(FailureCode.BACKEND_FAILED, f"The adapter failed with {type(error).__name__}.")
         else:
@@ -257,7 +257,7 @@ class JobAttempt:
             return None
 
     async def _submit_lost_job(self) -> None:
-        """Submit a job again that ended with its worker; such a backend is on the worker's machine."""
+        """Submit a job again that was lost with its worker, because its backend ran on the worker's machine."""
         description = await self._calls.retried(self._adapter.describe)
         if not description.local:
             raise BackendJobNotFound(f"The backend has no job {self.remote_id}, or no longer.")
@@ -286,11 +286,11 @@ class JobAttempt:
         return RunResult(counts=counts, shots=job.shots, profile=profile)
 
     async def _record(self, job: RemoteJob | None) -> None:
-        """Commit what is known of the job, None if there is none.
+        """Commit the state of the job, None if there is no job.
 
         Raises:
-            LeaseLost: the task is no longer this worker's.
-            WriteFailed: it could not be recorded.
+            LeaseLost: this worker no longer holds the task.
+            WriteFailed: the state could not be recorded.
         """
         recorded = await _recorded(self._process.persist(lambda: self._repository.record_job(self._claim.lease, job)))
         if not recorded:
@@ -329,7 +329,7 @@ def token_of(task_id: TaskId) -> ClientToken:
 
 
 async def _recorded(write: Awaitable[T]) -> T:
-    """The result of a write. Its errors become `WriteFailed`, so that they are not taken for errors of the adapter."""
+    """Return the result of a write; its errors become `WriteFailed`, to tell them from errors of the adapter."""
     try:
         return await write
     except Exception as error:
@@ -337,5 +337,5 @@ async def _recorded(write: Awaitable[T]) -> T:
 
 
 def _code_of(error: BackendFailed) -> FailureCode:
-    """The code of an error that ends its task; such codes are those of the errors."""
+    """The failure code of an error that ends its task; its value is the error's own code."""
     return FailureCode(error.code)

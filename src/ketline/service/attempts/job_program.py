@@ -13,7 +13,7 @@ from ketline.ports.tasks.runner import CircuitRunner
 async def write_job(
     claim: Claim, description: BackendDescription, runner: CircuitRunner
 ) -> tuple[BackendJob, Profile | None]:
-    """The job of a task, the same in each attempt, so that results fit it; and the profile of a converted program.
+    """Return the job of a task, the same in each attempt so that results match, and a converted program's profile.
 
     Raises:
         ExecutionFailed: the program is not valid, or cannot be converted.

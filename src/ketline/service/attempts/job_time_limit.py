@@ -1,4 +1,4 @@
-"""The time limit of a job at an external backend; `job_attempt.py` keeps it."""
+"""The time limit of a job at an external backend; `job_attempt.py` enforces it."""
 
 from math import inf
 
@@ -7,7 +7,7 @@ from ketline.ports.clock import Clock
 
 
 class JobTimeLimit:
-    """How long the job of one attempt may still take; it counts from when the job's submission began.
+    """How long the job of one attempt may still take; the time counts from the start of the job's submission.
 
     `seconds` is the limit, None for a job without one.
     """
@@ -32,7 +32,7 @@ class JobTimeLimit:
         return self.remaining_seconds <= 0
 
     def exceeded_message(self, remote_id: RemoteId | None, backend: str) -> str:
-        """The message of a task that fails at this limit; there is one."""
+        """The message of a task that fails at this limit; only for a job with a limit."""
         return (
             f"The job {remote_id} did not end within {self.seconds:.12g} s of its submission, the task's time limit, "
             f"and is cancelled on the backend {backend}. Look there for what became of it, and submit the task again "

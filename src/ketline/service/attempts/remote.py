@@ -88,7 +88,7 @@ class RunOnBackend:
         A job is found again until it has ended.
 
         Raises:
-            DatabaseUnavailable: the tasks could not be read, or what was done could not be recorded.
+            DatabaseUnavailable: the tasks could not be read, or a cancellation could not be recorded.
         """
         jobs = await self.repository.jobs_to_cancel(self.backend, MAX_CANCELLED_AT_ONCE)
         for job in jobs:

@@ -1,4 +1,4 @@
-"""Runs checks concurrently, each in bounded time, whatever it does: `ketline doctor` never hangs."""
+"""Runs checks concurrently, each with a time limit, so that `ketline doctor` never hangs."""
 
 import asyncio
 import threading
@@ -14,9 +14,9 @@ Check = Callable[[], Awaitable[Sequence[Finding]]]
 
 
 async def run_checks(checks: Mapping[str, Check], timeout_seconds: float) -> Sequence[Finding]:
-    """The findings of all checks, in their order; one that does not end in time, or fails, is a finding too.
+    """Return the findings of all checks, in their order; a check that fails or exceeds its time limit is a finding too.
 
-    Checks that did not end are cancelled, and not awaited: what they wait for may never come.
+    Checks that exceed it are cancelled but not awaited, because they may block for ever.
     """
     tasks = {name: asyncio.create_task(_guarded(name, check)) for name, check in checks.items()}
     if tasks:
@@ -33,7 +33,7 @@ async def run_checks(checks: Mapping[str, Check], timeout_seconds: float) -> Seq
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Run a function that may block for ever, as on a disk of another machine, in a thread that no exit waits for."""
+    """Run a function that may block for ever, for example on a network disk, in a thread that does not delay exit."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 

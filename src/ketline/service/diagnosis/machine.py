@@ -1,4 +1,4 @@
-"""Judges the machine of a process: memory, disks, shared memory, file descriptors. It reads, and changes nothing."""
+"""Checks the machine of a process: memory, disks, shared memory, file descriptors."""
 
 import os
 import resource
@@ -8,7 +8,7 @@ from pathlib import Path
 from ketline.domain.operations.diagnosis import Finding, ok, problem, warning
 
 MEBIBYTE = 1 << 20
-# A simulator that has imported its libraries takes about this much.
+# The memory that a simulator takes after it has imported its libraries.
 SIMULATOR_BYTES = 200 * MEBIBYTE
 LITTLE_DISK_BYTES, TOO_LITTLE_DISK_BYTES = 1024 * MEBIBYTE, 100 * MEBIBYTE
 LITTLE_INODES = 1000
@@ -66,7 +66,7 @@ def judge_space(check: str, space: Space) -> Finding:
 
 
 def judge_shared_memory(space: Space) -> Finding:
-    """Whether `/dev/shm` has room for what libraries and a PostgreSQL on this machine put there."""
+    """Whether `/dev/shm` has room for the files of libraries and of a PostgreSQL on this machine."""
     text = f"{_size(space.free_bytes)} of {_size(space.total_bytes)} free at {space.path}"
     if not space.writable:
         return problem(
@@ -80,7 +80,7 @@ def judge_shared_memory(space: Space) -> Finding:
 
 
 def available_bytes(text: str) -> int | None:
-    """The memory that new processes can have, by the text of `/proc/meminfo`."""
+    """The memory that is available to new processes, from the text of `/proc/meminfo`."""
     for line in text.splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024

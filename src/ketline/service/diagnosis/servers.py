@@ -1,4 +1,4 @@
-"""Judges what a database and a broker say about themselves; adapters read the facts."""
+"""Checks facts about a database and a broker, which adapters have read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class QueueFacts:
 
 
 def judge_database(facts: DatabaseFacts, revisions: Sequence[str]) -> Sequence[Finding]:
-    """The findings about a database; `revisions` are those that this version knows, the newest first."""
+    """The findings about a database; `revisions` are the schema revisions that this version knows, newest first."""
     found = [_version(facts), _schema(facts.revision, revisions)]
     if facts.read_only:
         found.append(problem("database", "it takes no writes", "Name the primary server in DATABASE_URL."))

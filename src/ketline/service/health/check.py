@@ -17,7 +17,7 @@ from ketline.service.health.simulators import SimulatorStatus
 
 log = structlog.get_logger()
 
-# However often the database is probed, it is written to at most once in this time.
+# The database is written to at most once in this time, however often it is probed.
 WRITE_SECONDS = 1.0
 
 
@@ -43,7 +43,7 @@ class HealthReport:
 
     @property
     def missing(self) -> list[Literal["database", "queue", "simulators"]]:
-        """The names of the parts that do not work."""
+        """The names of the parts that have a problem."""
         working: dict[Literal["database", "queue", "simulators"], bool] = {
             "database": self.database_connected,
             "queue": self.queue_connected,
@@ -59,7 +59,7 @@ class HealthReport:
 class CheckHealth:
     """Probes database and queue concurrently, for at most `timeout_seconds`; concurrent callers share the probes.
 
-    A database that took a write in the last `write_seconds` only has to answer a query.
+    A database that accepted a write in the last `write_seconds` only has to answer a query.
     """
 
     def __init__(
@@ -103,9 +103,9 @@ class _Probe:
         self._probing: asyncio.Task[str | None] | None = None
 
     async def problem(self) -> str | None:
-        """The error code of the problem, None without one; a probe that is late counts as unanswered and runs on.
+        """The error code of the problem, or None; a probe that exceeds its time counts as failed but continues.
 
-        It is not cancelled, because a database transaction runs to its end and the cancellation would wait for that.
+        It is not cancelled, because the cancellation would wait for the database transaction to end.
         """
         # A local variable: when this probe has ended, another caller may have started the next one.
         probing = self._probing

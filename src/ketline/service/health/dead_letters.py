@@ -37,10 +37,10 @@ class ManageDeadLetters:
         return self._cached
 
     async def requeue(self, actor: Actor) -> int:
-        """Record that somebody requeues them, put the readable ones back on the queue, and return their number.
+        """Record the action in the audit log, put the readable messages back on the queue, and return their number.
 
         Raises:
-            DatabaseUnavailable: it could not be recorded; nothing was requeued.
+            DatabaseUnavailable: the action could not be recorded; nothing was requeued.
             QueueUnavailable: the broker failed; some may have been requeued.
         """
         self._cached = None

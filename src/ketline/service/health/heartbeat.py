@@ -61,7 +61,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class LostWorkerCleanup:
-    """Removes workers from the registry that ended without leaving it, as in a crash; runs in every API process."""
+    """Removes workers that ended without leaving the registry, for example in a crash; runs in every API process."""
 
     registry: WorkerRegistry
     clock: Clock

@@ -1,4 +1,4 @@
-"""A scrape of this process's metrics: checks database and queue, reads what is due, and writes the page.
+"""A scrape of this process's metrics: checks database and queue, refreshes the gauges, and writes the page.
 
 The routes `/metrics` of API and worker call it.
 """
@@ -22,14 +22,14 @@ class Scrape:
     _report: HealthReport | None = field(default=None, init=False)
 
     def register(self, metrics: Metrics) -> None:
-        """Show what is read at each scrape."""
+        """Register the metrics that are read at each scrape."""
         metrics.on_scrape(DEPENDENCY_UP, self._up)
         metrics.on_scrape(DEPENDENCY_PROBLEM, self._problems)
         if self.gauges is not None:
             self.gauges.register(metrics)
 
     async def __call__(self, accept: str | None) -> MetricsPage:
-        """Return the page in a format that the `Accept` header names; it is complete also if nothing else works."""
+        """Return the page in a format that the `Accept` header names, also while database and queue are down."""
         if self.gauges is None:
             self._report = await self.health()
         else:

@@ -1,4 +1,4 @@
-"""The gauges of the whole service: read from database and broker when a scrape needs them, and kept for a while.
+"""The gauges of the whole service: read from database and broker when a scrape needs them, and cached.
 
 `Scrape` refreshes them in API processes.
 """
@@ -41,7 +41,7 @@ class ServiceGauges:
     _dead_letters: tuple[float, int] | None = field(default=None, init=False)
 
     def register(self, metrics: Metrics) -> None:
-        """Show the gauges at each scrape."""
+        """Register the gauges, which are shown at each scrape."""
         metrics.on_scrape(table.MEASUREMENT_SUCCESS, lambda: {(): float(self._age() <= self.fresh_seconds)})
         metrics.on_scrape(table.QUEUE_TASKS, self._tasks)
         metrics.on_scrape(table.QUEUE_OLDEST, self._oldest)

@@ -58,7 +58,7 @@ class ValidateProgram:
 
 
 def _inspector_limit(error: ExecutionFailed) -> Failure | None:
-    """The failure to report if the inspector reached its own limits, which do not apply to tasks; otherwise None."""
+    """The error if the inspector reached its limits, which do not apply to tasks; otherwise None."""
     if not isinstance(error, (TimeLimitExceeded, MemoryLimitExceeded)):
         return None
     what = "time" if isinstance(error, TimeLimitExceeded) else "memory"

@@ -1,4 +1,4 @@
-"""The projects with a callback as this process knows them: read once a second, so that a submission reads nothing.
+"""Caches which projects have a callback: read once a second, so that a submission needs no query.
 
 `SubmitTask` looks them up; `runtime.services` runs the loop.
 """
@@ -26,17 +26,17 @@ class KnownCallbacks:
         """Return whether a project has a callback.
 
         Raises:
-            DatabaseUnavailable: they have never been read, and cannot be read now.
+            DatabaseUnavailable: the projects have never been read, and cannot be read now.
         """
         if self._known is None:
             await self.refresh()
         return project in (self._known or ())
 
     async def refresh(self) -> None:
-        """Read which projects have one.
+        """Read which projects have a callback.
 
         Raises:
-            DatabaseUnavailable: what is known is unchanged.
+            DatabaseUnavailable: the cache is unchanged.
         """
         self._known = await self.store.with_callbacks()
 

@@ -1,4 +1,4 @@
-"""The quotas of all projects as this process knows them: read once a second, so that a submission reads none.
+"""Caches the quotas of all projects: read once a second, so that a submission needs no query.
 
 `SubmitTask` and `ChangeTask` look up quotas here; `runtime.services` runs the loop.
 """
@@ -42,7 +42,7 @@ class KnownQuotas:
         """Read the quotas of all projects.
 
         Raises:
-            DatabaseUnavailable: what is known is unchanged.
+            DatabaseUnavailable: the cache is unchanged.
         """
         known = await self.store.quotas()
         self._known = {project: quotas.completed(self.defaults) for project, quotas in known.items()}

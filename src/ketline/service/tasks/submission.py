@@ -79,7 +79,7 @@ class SubmitTask:
 
         Raises:
             BacklogFull: the number of pending tasks has reached the operator's limit.
-            QuotaExceeded: a quota of the project does not permit it.
+            QuotaExceeded: a quota of the project does not permit the task.
             IdempotencyKeyReused: the key belongs to a different submission.
             DeviceMismatch: the content of an older task's device is lost.
             DatabaseUnavailable: it is unknown whether the task was committed.
@@ -161,10 +161,10 @@ class SubmitTask:
             await self.devices.store(run)  # guard: submit.device
 
     async def _with_contents(self, submissions: Sequence[Submission], *, limited: bool) -> list[Submission]:
-        """The submissions with references to their noise, where it is large; what they refer to is stored."""
+        """Store large noise models, and return the submissions with references to them."""
         referring = [replace(one, spec=self.noise.refer(one.spec)) for one in submissions]
         if limited and not all(self.noise.is_stored(one.spec) for one in referring):
-            # The noise of a rejected submission would otherwise be stored for an hour, each time that it is sent.
+            # Otherwise the noise of a rejected submission would stay stored for an hour after each request.
             await self.repository.require_room(submissions)  # guard: submit.room
         await self._store_devices(submissions)
         for one in referring:

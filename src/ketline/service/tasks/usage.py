@@ -13,7 +13,7 @@ from ketline.ports.access.usage import UsageLedger
 from ketline.ports.clock import Clock
 
 MIN_CACHE_SECONDS = 2.0
-# Sums are cached for this multiple of the time that they took, so that callers take 5 % of the database's time at most.
+# Sums are cached for this multiple of their query's duration, so queries take at most 5 % of the database's time.
 CACHE_FACTOR = 20
 MAX_CACHED = 100
 

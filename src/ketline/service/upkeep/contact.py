@@ -1,6 +1,6 @@
 """Contact with the database: whether it has lasted long enough for this process to judge which leases expired.
 
-The reaper judges by it, and workers report interruptions to it.
+The reaper reaps only while contact is steady; workers report interruptions.
 """
 
 from dataclasses import dataclass, field

@@ -21,21 +21,21 @@ log = structlog.get_logger()
 
 INTERVAL_SECONDS = 1.0
 BATCH = 100
-# Between corrections of times, in case that the clock of the database was set back.
+# The interval of corrections of times, in case the clock of the database was set back.
 CORRECTION_SECONDS = 30.0
 # How long after the time limit of an attempt another process may make the next one, if this process is killed.
 SPARE = timedelta(seconds=15)
-# The part of the attempts under way that one host may take, so that a slow one does not delay the others.
+# The share of the concurrent attempts that one host may take, so that a slow host does not delay the others.
 SHARE_OF_A_HOST = 0.25
-# And the part of one project, whose members choose the hosts.
+# The share of one project, whose members choose the hosts.
 SHARE_OF_A_PROJECT = 0.5
 
 
 @dataclass(slots=True)
 class DeliverMessages:
-    """Makes deliveries for tasks that have ended, and attempts those that are due, up to `most` at once.
+    """Creates deliveries for tasks that have ended, and attempts due deliveries, up to `most` at once.
 
-    With `most` 0 this process makes no deliveries: another one of the service must.
+    With `most` 0 this process makes no deliveries: another process of the service must.
     """
 
     queue: DeliveryQueue
@@ -51,7 +51,7 @@ class DeliverMessages:
     _freed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
-        """Deliver until cancelled; attempts that are under way then are made again by another process."""
+        """Deliver until cancelled; another process then repeats the attempts that were under way."""
         if not self.most:
             return
         async with asyncio.TaskGroup() as group:
@@ -91,7 +91,7 @@ class DeliverMessages:
         try:
             await self._record(claimed, await self.sender.send(claimed))
         except ServiceUnavailable as error:
-            # Whatever the receiver answered, the delivery is attempted again when its lease ends.
+            # Whatever the response was, the delivery is attempted again when its lease ends.
             log.warning("webhook.not_recorded", **_named(claimed), code=error.code)
         except Exception:
             log.exception("webhook.crashed", **_named(claimed))
@@ -114,7 +114,7 @@ class DeliverMessages:
 
 
 def _named(claimed: ClaimedDelivery) -> dict[str, object]:
-    """The fields of log lines about a delivery: not its URL, which may contain a secret of its receiver."""
+    """The fields of log lines about a delivery, without its URL, which may contain a secret of its receiver."""
     return {
         "delivery_id": str(claimed.delivery_id),
         "task_id": str(claimed.task_id),

@@ -62,7 +62,7 @@ class Reaper:
 
     async def _survey_and_reap(self) -> None:
         survey = await self.survey()
-        # Right after it: meanwhile this process could stand still, and its workers with it.
+        # Right after the survey: if this process paused in between, its workers could not have renewed their leases.
         # guard: reap.steady
         while self.contact.steady and await self.reap(survey) == self.batch:
             pass

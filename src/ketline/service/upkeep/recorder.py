@@ -8,9 +8,9 @@ from ketline.ports.clock import Clock
 from ketline.ports.operations.history import StatisticsHistory
 from ketline.service.loop import Loop
 
-# After the end of a minute: what ended in it has been committed, and processes do not all come at once.
+# The delay after the end of a minute: by then its changes are committed. It differs between processes.
 MIN_DELAY_SECONDS, MAX_DELAY_SECONDS = 2.0, 12.0
-# Between two readings of the clock; after a longer pause nobody knows whether this process was there.
+# The longest pause between two readings of the clock; after a longer one this process may have missed changes.
 MAX_PAUSE = timedelta(seconds=90)
 RETRY_SECONDS = 5.0
 
@@ -20,7 +20,7 @@ class Recorder:
     """Records the minutes of the history; one runs in every process, and for each minute the first one records it.
 
     After a start, a pause of the process, an outage of the database or a step of its clock it leaves out the minutes
-    that it has not watched since they began. `delay_seconds` after the end of a minute it records it.
+    that it has not watched since they began. It records a minute `delay_seconds` after the end of the minute.
     """
 
     history: StatisticsHistory
@@ -67,5 +67,5 @@ class Recorder:
 
 
 def _follows(last: datetime | None, at: datetime) -> bool:
-    """Whether a reading of the clock came so soon after the last one that nothing was missed between them."""
+    """Whether a reading of the clock follows the last one closely enough that nothing was missed between them."""
     return last is not None and timedelta() <= at - last <= MAX_PAUSE

@@ -1,4 +1,4 @@
-"""Retention: deletes old tasks, audit, history and deliveries beyond what operators keep, and unused devices."""
+"""Retention: deletes tasks, audit entries, history and deliveries beyond the operator's limits, and unused devices."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ INTERVAL_SECONDS = 60.0
 # Between two batches, so that submissions and workers can use the database.
 PAUSE_SECONDS = 0.1
 BATCH = 200
-# A content without tasks is kept for this time, because a submission stores it before its task.
+# Content without tasks is kept for this time, because a submission stores it before its task.
 UNUSED_CONTENT_AGE = timedelta(hours=1)
 
 
@@ -31,8 +31,8 @@ class Retention:
     """Deletes ended tasks that are too old or too many, and entries of the audit log that are older than `audit_age`.
 
     It deletes minutes of the history that are older than `history_age`, too. One runs in every process, and they share
-    the work. With `age` or `audit_age` None, those of any age are kept; with `most` None, any number of tasks. Of
-    `contents` and `noise` those go that no task and no device needs any more, and of `deliveries` those that ended
+    the work. With `age` or `audit_age` None, tasks or entries of any age are kept; with `most` None, any number of
+    tasks. It also deletes `contents` and `noise` that no task and no device refers to, and `deliveries` that ended
     longer ago than `delivery_age`.
     """
 
