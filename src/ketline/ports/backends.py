@@ -25,7 +25,7 @@ class BackendAdapter(Protocol):
         """Return if the backend can run the job; costs nothing.
 
         Raises:
-            BackendRefused: it cannot; the message says why, and what would be accepted.
+            BackendRefused: the backend cannot run it; the message says why, and what would be accepted.
         """
         ...
 

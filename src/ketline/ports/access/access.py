@@ -10,7 +10,7 @@ from ketline.domain.access.quotas import ProjectQuotas
 
 
 class KeyStore(Protocol):
-    """The API keys, by their ids; of a secret only the digest is stored. Times are the database's.
+    """The API keys, by their ids, with only the digests of their secrets. Times are from the database's clock.
 
     Every method raises `DatabaseUnavailable` if the database cannot be read or written.
     """
@@ -46,7 +46,7 @@ class KeyStore(Protocol):
         ...
 
     async def keys(self, project: ProjectName | None = None) -> Sequence[ApiKey]:
-        """Return the keys of a project, or of all projects, oldest first, with those that are revoked or expired."""
+        """Return the keys of a project, or of all projects, oldest first, including revoked and expired keys."""
         ...
 
     async def revoke(self, key_id: str, actor: Actor) -> ApiKey:
@@ -69,20 +69,20 @@ class SessionStore(Protocol):
     """
 
     async def add(self, digest: bytes, principal: Principal, lifetime: timedelta, actor: Actor) -> None:
-        """Store a session that ends after `lifetime`, record who signed in, and forget those that have ended."""
+        """Store a session that ends after `lifetime`, record who signed in, and delete sessions that have ended."""
         ...
 
     async def find(self, digest: bytes) -> Principal | None:
-        """Return whose session it is and until when.
+        """Return the principal of a session and when it ends.
 
-        Returns None if there is no such session, if it has ended, or if the API key with which it began has.
+        Returns None if there is no such session, or if it or the API key with which it began has ended.
         """
         ...
 
     async def move(self, digest: bytes, new: bytes, project: ProjectName, role: Role) -> bool:
-        """Put a session into another project under a new digest, with the end that it has; False if it has ended.
+        """Move a session to another project under a new digest, without a new end; False if it has ended.
 
-        A repeated call with the same `new` is True, as the first one.
+        A repeated call with the same `new` returns True, as the first call did.
         """
         ...
 
@@ -125,9 +125,9 @@ class ProjectStore(Protocol):
     ) -> Project:
         """Replace the quotas, the weight or the callback of a project, record who did, and return it.
 
-        An empty callback takes it away.
+        An empty callback removes it.
 
-        Tasks that are stored stay. The next claims count with the weight, which is above 0 and at most `MAX_WEIGHT`.
+        Stored tasks are not changed. The next claims count with the weight, which is above 0 and at most `MAX_WEIGHT`.
 
         Raises:
             ProjectUnknown: there is no such project.
@@ -161,7 +161,7 @@ class TokenVerifier(Protocol):
 
 
 class SignInAttempt(NamedTuple):
-    """The values that a browser keeps while it is at an identity provider: random texts; `verifier` is secret."""
+    """The random values that a browser stores while it is at an identity provider; `verifier` is secret."""
 
     state: str
     nonce: str
@@ -173,11 +173,11 @@ class ProviderSignIn(Protocol):
 
     @property
     def name(self) -> str:
-        """The provider as people know it."""
+        """The display name of the provider."""
         ...
 
     async def begin(self) -> tuple[str, SignInAttempt]:
-        """Return the URL to which the browser goes, and what it keeps.
+        """Return the URL to which the browser is redirected, and the values that it stores meanwhile.
 
         Raises:
             ServiceUnavailable: the provider does not respond.

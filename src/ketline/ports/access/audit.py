@@ -1,4 +1,4 @@
-"""Reads the audit log, and records what is done outside the database."""
+"""Reads the audit log, and records actions that do not change the database."""
 
 from datetime import timedelta
 from typing import Protocol
@@ -10,7 +10,7 @@ from ketline.domain.access.principals import ProjectName
 class AuditLog(Protocol):
     """The entries, which are never changed. Every method raises `DatabaseUnavailable` if the database does not respond.
 
-    What changes the database is recorded by the method that changes it, in the same transaction.
+    A method that changes the database records its own action, in the same transaction.
     """
 
     async def add(self, record: AuditRecord) -> None:

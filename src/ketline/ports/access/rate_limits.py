@@ -9,5 +9,5 @@ class RateLimiter(Protocol):
     """Counts the requests of each sender."""
 
     async def hit(self, sender: str) -> RateDecision:
-        """Count a request, unless it exceeds a limit, and return what is left."""
+        """Count a request, unless it exceeds a limit, and return how many more are permitted."""
         ...

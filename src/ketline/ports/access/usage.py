@@ -1,4 +1,4 @@
-"""Sums what the tasks of projects took."""
+"""Sums the usage of projects: what their tasks took."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ class UsageLedger(Protocol):
     async def sums(self, query: UsageQuery) -> Sequence[UsageRow]:
         """Return the sums of each project, day and owner, as the query groups them, in this order.
 
-        It takes as many steps as tasks are stored, so it is too slow to be called for each request.
+        Its time grows with the number of stored tasks, so it is too slow to be called for each request.
 
         Raises:
             DatabaseUnavailable: the database cannot be read.

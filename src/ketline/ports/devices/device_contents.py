@@ -1,4 +1,4 @@
-"""Keeps what devices are for the tasks that were submitted with them."""
+"""Stores the contents of devices, for the tasks that were submitted with them."""
 
 from datetime import timedelta
 from typing import Protocol
@@ -11,7 +11,7 @@ class DeviceContents(Protocol):
     """
 
     async def keep(self, digest: str, text: str) -> None:
-        """Store a content, or keep it from now on for another while; see `delete_unused`."""
+        """Store a content, or restart the time for which it is kept; see `delete_unused`."""
         ...
 
     async def get(self, digest: str) -> str | None:
@@ -19,7 +19,7 @@ class DeviceContents(Protocol):
         ...
 
     async def delete_unused(self, age: timedelta, limit: int) -> int:
-        """Delete up to `limit` contents that no device and no task has, and that were last kept longer than `age` ago.
+        """Delete up to `limit` contents that no device or task refers to and whose last `keep` is older than `age`.
 
         Return their number.
         """

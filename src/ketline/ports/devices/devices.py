@@ -1,4 +1,4 @@
-"""Stores the devices of projects, and what they are."""
+"""Stores the devices of projects, with their contents."""
 
 from collections.abc import Sequence
 from typing import Protocol, Self

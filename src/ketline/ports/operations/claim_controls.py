@@ -1,4 +1,4 @@
-"""Stops and permits the claims of workers, for operators; workers read what is stopped."""
+"""Stops and permits the claims of workers, for operators; workers read which claims are stopped."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,8 +12,8 @@ from ketline.domain.ids import WorkerId
 class ClaimControls(Protocol):
     """The pauses of queues and the drains of workers; times are the database's.
 
-    Claims do not look at them: workers do, once a second. Every method raises `DatabaseUnavailable` if the database
-    cannot be read or written, and each change is recorded in the audit log in the same transaction.
+    Workers read them once a second; the claims themselves do not check them. Every method raises `DatabaseUnavailable`
+    if the database cannot be read or written, and each change is recorded in the audit log in the same transaction.
     """
 
     async def pauses(self) -> Sequence[Pause]:
@@ -21,15 +21,15 @@ class ClaimControls(Protocol):
         ...
 
     async def pause(self, scope: PauseScope, reason: str | None, actor: Actor) -> None:
-        """Store a pause; of one that is stored already only the reason is replaced, if one is given."""
+        """Store a pause; if there is one already, only its reason is replaced, if one is given."""
         ...
 
     async def resume(self, scope: PauseScope | None, actor: Actor) -> Sequence[PauseScope]:
-        """Remove the pause of a scope, or all of them, and return the scopes of those that were removed."""
+        """Remove the pause of a scope, or all pauses, and return the scopes of the removed pauses."""
         ...
 
     async def drain(self, worker_id: WorkerId, actor: Actor) -> Drain:
-        """Have a worker claim no further tasks until `end_drain`, or until it starts anew; does nothing if it does so.
+        """Have a worker claim no further tasks until `end_drain` or its restart; does nothing if it already drains.
 
         Raises:
             WorkerUnknown: no live worker has this id.
@@ -49,12 +49,12 @@ class ClaimControls(Protocol):
         ...
 
     async def stops_of(self, worker_id: WorkerId, known: datetime | None) -> ClaimStops:
-        """Return what stops the claims of a worker.
+        """Return the pauses and the drain that stop the claims of a worker.
 
-        A worker that is not registered, because its heartbeats failed, is being drained since `known`.
+        For a worker that is not registered, because its heartbeats failed, the drain that began at `known` continues.
         """
         ...
 
     async def record_drained(self, worker_id: WorkerId) -> bool:
-        """Record that a worker which is being drained holds no task; False if it does hold one, or is not drained."""
+        """Record that a draining worker holds no task; False if it holds one, or is not draining."""
         ...

@@ -1,4 +1,4 @@
-"""Changes single tasks of any project for administrators, where the course of the protocol does not help."""
+"""Changes single tasks of any project for administrators, when a task does not reach its end by itself."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -30,11 +30,11 @@ class TaskInterventions(Protocol):
         ...
 
     async def lost(self, *, force: bool = False) -> Sequence[TaskId]:
-        """Return the tasks that `requeue` would take back: those whose worker is dead, or with `force` all that run."""
+        """Return the tasks that `requeue` would requeue: tasks of dead workers, or with `force` all running tasks."""
         ...
 
     async def fail(self, task_id: TaskId, reason: str, actor: Actor) -> None:
-        """Fail a task that has not ended as `failed_by_administrator`; does nothing if it has failed so before.
+        """Fail a task with the code `failed_by_administrator`; does nothing if it has already failed with this code.
 
         Raises:
             TaskNotFound: no task has this id.

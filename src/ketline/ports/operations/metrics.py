@@ -45,7 +45,7 @@ class NoMetrics:
 
 @dataclass(frozen=True, slots=True)
 class MetricsPage:
-    """All metrics of a process in the format that a scrape asked for."""
+    """All metrics of a process in the format that a scrape requested."""
 
     body: bytes
     media_type: str

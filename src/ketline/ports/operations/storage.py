@@ -21,7 +21,7 @@ class DatabaseStorage(Protocol):
     async def vacuum(self) -> None:
         """Make the space of deleted rows reusable.
 
-        On PostgreSQL nothing waits for it, and the planner's statistics are renewed. On SQLite writes wait, the disk
-        needs room for a second copy, and the space is returned to it at the end.
+        On PostgreSQL it blocks nothing, and refreshes the planner's statistics. On SQLite it blocks writes, needs disk
+        space for a second copy, and returns the freed space to the file system at the end.
         """
         ...

@@ -14,7 +14,7 @@ from ketline.domain.tasks.submission import Accepted, Submission
 
 
 class Step(StrEnum):
-    """A part of an attempt, which becomes a span of its own."""
+    """A part of an attempt, which gets a separate span."""
 
     CLAIM = "claim task"
     RUN = "run program"
@@ -28,7 +28,7 @@ class RequestTrace(Protocol):
 
     @property
     def traceparent(self) -> str | None:
-        """The context that tasks of this request are stored with; None without tracing."""
+        """The trace context to store with tasks of this request; None without tracing."""
         ...
 
     @property
@@ -37,7 +37,7 @@ class RequestTrace(Protocol):
         ...
 
     def about(self, task_id: str) -> None:
-        """The request is about this task."""
+        """Record that the request is about this task."""
         ...
 
     def end(self, route: str | None, status: int | None, problem: str | None = None) -> None:
@@ -67,11 +67,11 @@ class AttemptTrace(Protocol):
         ...
 
     def active(self) -> AbstractContextManager[None]:
-        """Make the attempt the current span of OpenTelemetry, for libraries that send its context on."""
+        """Make the attempt the current span of OpenTelemetry, for libraries that propagate its context."""
         ...
 
     def step(self, step: Step) -> None:
-        """The next step of the attempt begins, and the one before it ends."""
+        """End the current step of the attempt, and begin the next one."""
         ...
 
     def ran(self, profile: Profile) -> None:
@@ -87,10 +87,10 @@ class AttemptTrace(Protocol):
 
 
 class Tracing(Protocol):
-    """Makes spans of what it is told."""
+    """Records requests, messages and attempts as spans."""
 
     def now(self) -> int:
-        """The time, for a later call; 0 without tracing."""
+        """The current time, to pass to a later call; 0 without tracing."""
         ...
 
     def request(self, method: str, headers: Mapping[str, str], correlation_id: str) -> RequestTrace:

@@ -13,7 +13,7 @@ from ketline.domain.ids import WorkerId
 class WorkerRegistry(Protocol):
     """The workers that are alive, by their heartbeats; times are the database's.
 
-    It decides nothing about tasks: leases do. It shows the tasks of one project. Every method raises
+    It has no effect on tasks, which depend only on leases. It shows the tasks of one project. Every method raises
     `DatabaseUnavailable` if the database cannot be read or written.
     """
 
@@ -49,13 +49,13 @@ class WorkerRegistry(Protocol):
 
 
 class BackendRegistry(Protocol):
-    """The external backends, as the workers that have them describe them.
+    """The external backends, as described by the workers that have them.
 
     Every method raises `DatabaseUnavailable` if the database cannot be read or written.
     """
 
     async def register(self, name: str, description: BackendDescription) -> None:
-        """Record the description of a backend, instead of an earlier one."""
+        """Record the description of a backend; it replaces an earlier one."""
         ...
 
     async def known(self) -> Mapping[str, BackendDescription]:

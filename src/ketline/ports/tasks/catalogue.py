@@ -109,7 +109,7 @@ class TaskCatalogue(Protocol):
     async def last_kept(self, keep: int) -> Position | None:
         """Return the position of the `keep`th task from the end in the order of ends, None if fewer have ended.
 
-        It takes as many steps as tasks are retained, and blocks no writer.
+        Its time grows with `keep`, and it blocks no writer.
         """
         ...
 

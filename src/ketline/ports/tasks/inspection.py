@@ -11,7 +11,7 @@ from ketline.domain.tasks.spec import TaskSpec
 class Inspector(Protocol):
     """Reads programs in a process that can be killed; bounded in time and in the number of waiting calls.
 
-    What is cached of a program makes only calls for the same project faster.
+    Cached programs are reused only for calls of the same project.
 
     Both calls raise:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: the program cannot be read, or not be drawn.

@@ -126,7 +126,7 @@ class TaskReader(Protocol):
     async def statuses(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
         """Return the status and the number of the last attempt of each of these tasks that exists, in any project.
 
-        It serves the poll of `Watch`, which wakes those who wait and shows them nothing.
+        It is for the poll of `Watch`, which only wakes waiting callers and shows them no data.
         """
         ...
 
@@ -137,9 +137,9 @@ class DeferredTasks(Protocol):
     async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
         """Make a task that has not begun pending again, available after `delay`; False if the lease is lost.
 
-        It spends no attempt, and keeps its place in the queue. `cause` goes into its history: a large program runs, no
-        slot became free, there is no simulator, or the program is too long for the short slot. In the last case
-        `claim_short` skips the task from now on.
+        No attempt is counted, and the task keeps its position in the queue. `cause` goes into its history: a large
+        program runs, no slot became free, there is no simulator, or the program is too long for the short slot. In the
+        last case `claim_short` skips the task from now on.
         """
         ...
 
@@ -183,7 +183,7 @@ class TaskAttempts(DeferredTasks, Protocol):
         ...
 
     async def release(self, lease: Lease) -> bool:
-        """Make a task pending and available again, without a spent attempt; False if the lease is lost."""
+        """Make a task pending and available again, without counting an attempt; False if the lease is lost."""
         ...
 
     async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
@@ -238,7 +238,7 @@ class TaskUpkeep(Protocol):
     async def count_dispatched(self) -> Mapping[TaskQueue, int]:
         """Count, by queue, the pending tasks that were dispatched: those that should have a message on the queue.
 
-        A queue of which claims are paused is left out: its messages wait, however long, and none is missing.
+        Paused queues are left out: their messages may wait for any time without being lost.
         """
         ...
 
@@ -251,17 +251,17 @@ class TaskUpkeep(Protocol):
         ...
 
     async def reap(self, limit: int, expiry: Expiry = NOW) -> Sequence[Reaped]:
-        """Take up to `limit` tasks whose lease is over away from their workers.
+        """Take up to `limit` tasks whose leases have expired from their workers.
 
-        Each becomes pending with a backoff, or fails as `worker_lost` when its attempts are spent. A task whose lease
+        Each becomes pending with a backoff, or fails with `worker_lost` when no attempts are left. A task whose lease
         expired in an outage becomes pending at once and at no cost, unless that has happened to it many times.
         """
         ...
 
     async def correct_times(self) -> int:
-        """Make pending tasks available that wait only because the clock was set back; give how many it were.
+        """Make pending tasks available that wait only because the clock was set back, and return their number.
 
-        Scheduled tasks, and delays that began since, keep their time.
+        Scheduled tasks, and tasks whose delay began after that, keep their times.
         """
         ...
 
@@ -285,6 +285,6 @@ class DatabaseProbe(Protocol):
         """Return if the database has committed a write.
 
         Raises:
-            DatabaseUnavailable: it has not; a subclass names the cause if it is known.
+            DatabaseUnavailable: the database did not commit it; a subclass names the cause if it is known.
         """
         ...

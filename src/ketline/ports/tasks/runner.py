@@ -15,8 +15,8 @@ class CircuitRunner(Protocol):
     async def run(self, spec: TaskSpec, project: ProjectName) -> RunResult:
         """Read and simulate a program of a project without blocking the event loop.
 
-        What the runner caches of a program makes only programs of the same project faster.
-        A spec without a time limit runs under the runner's own. Cancelling the call kills the simulation; the runner
+        The runner reuses cached programs only for the same project.
+        A spec without a time limit gets the runner's default. Cancelling the call kills the simulation; the runner
         can run the next program after any outcome. `profile.queued_seconds` of the result is 0; the caller sets it.
 
         Raises:
@@ -36,7 +36,7 @@ class RunnerFactory(Protocol):
     ) -> AbstractAsyncContextManager[CircuitRunner]:
         """Open a runner whose process has started when the context is entered, and has ended when it is left.
 
-        `on_idle_end` is called with the runner when its process ended while it ran no program, and when none could be
-        started after one that was stopped. The next program starts one, or finds out why that cannot be.
+        `on_idle_end` is called with the runner when its process ended while it ran no program, and when no process
+        could be started after one was stopped. The next call of `run` starts one, or raises the error.
         """
         ...
