@@ -21,7 +21,7 @@ DESCRIBE_INTERVAL_SECONDS = 30.0
 
 @dataclass(slots=True)
 class BackendSlots:
-    """Submits the jobs of tasks to one backend, cancels those that are to end early, and registers the backend."""
+    """Submits the jobs of tasks to one backend, cancels jobs that have to end early, and registers the backend."""
 
     slots: QueueSlots
     run_on_backend: RunOnBackend

@@ -41,7 +41,7 @@ class ConsumerLimit:
         self._apply()
 
     def pause(self, paused: bool) -> None:
-        """Allow no consumer, whatever the limit is, or as many again as it says."""
+        """Allow no consumer if `paused`, otherwise as many as the limit permits."""
         self._paused = paused
         self._apply()
 

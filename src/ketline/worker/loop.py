@@ -31,7 +31,7 @@ CONSUMERS_PER_SLOT = 16
 
 
 class OtherSlots(Protocol):
-    """The slots of another queue than that of simulations."""
+    """The slots of a queue that is not the queue of simulations."""
 
     async def run(self) -> None:
         """Run tasks until the worker stops."""

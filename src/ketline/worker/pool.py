@@ -21,7 +21,7 @@ SHORT_SECONDS = 0.02
 # A score decides whether programs are short: each short one adds 1, each long one subtracts LONG_PENALTY.
 SHORT_SCORE = 32
 LONG_PENALTY = 8
-# A task that was claimed ahead and waits this long for a simulator goes back, so that another worker can run it.
+# A task that was claimed ahead and waits this long for a simulator is handed back, so that another worker can run it.
 ACQUIRE_TIMEOUT_SECONDS = 0.25
 
 

@@ -1,4 +1,4 @@
-"""The slots of a queue other than that of simulations; `worker.loop` runs those of conversions and of backends."""
+"""The slots of a queue other than the queue of simulations: of conversions or of a backend; `worker.loop` runs them."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager

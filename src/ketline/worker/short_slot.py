@@ -100,7 +100,7 @@ class ShortSlot:
                 raise SimulatorNotStarted("the simulator for short programs ended")
 
     async def _process(self, delivery: Delivery, runner: CircuitRunner) -> None:
-        """Run a short task for this message; if only long tasks wait, publish a new message in its place.
+        """Run a short task for this message; if only long tasks wait, publish a new message to replace it.
 
         It does not return the message to the broker, which counts returns and dead-letters a message after too many.
         """

@@ -1,4 +1,4 @@
-"""The runner of a slot with a simulator of its own. Used by `short_slot` and `queue_slots`."""
+"""The runner of a slot that has its own simulator. Used by `short_slot` and `queue_slots`."""
 
 import asyncio
 from dataclasses import dataclass
