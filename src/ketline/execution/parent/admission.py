@@ -9,7 +9,7 @@ from ketline.domain.errors import LongProgram, MachineBusy
 
 MIN_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 30.0
-# However many programs wait, at most twenty of them retry in a second.
+# At most twenty of the waiting programs retry in a second.
 SPACING_SECONDS = 0.05
 
 

@@ -1,7 +1,7 @@
 """The event loop's end of the socket to a simulator process: messages framed as by `multiprocessing.connection`.
 
-Source of the frame: CPython's Lib/multiprocessing/connection.py, `Connection._send_bytes`: four bytes of length, most
-significant first, and the message. Longer lengths, which it marks by -1, are rejected.
+Source of the frame: CPython's Lib/multiprocessing/connection.py, `Connection._send_bytes`: the length in four bytes,
+most significant first, and then the message. CPython writes -1 before a longer length; such messages are rejected.
 """
 
 import asyncio

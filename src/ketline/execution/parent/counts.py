@@ -31,7 +31,7 @@ class SimulatorCounts:
         self._processes[process.pid] = process
 
     def remove(self, process: SimulatorProcess) -> None:
-        """Count a process no longer, except for the processor time that it took."""
+        """Stop counting a process, but keep the processor time that it took."""
         if self._processes.pop(process.pid, None) is not None:
             self._seconds_of_ended += process.usage.processor_seconds
 

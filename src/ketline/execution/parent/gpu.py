@@ -9,10 +9,10 @@ _SECONDS = 120
 
 
 def require_gpu() -> None:
-    """Check that Aer finds a GPU, in a process of its own.
+    """Check in a separate process that Aer finds a GPU.
 
     Raises:
-        ConfigurationInvalid: it does not, or does not start.
+        ConfigurationInvalid: Aer finds none, or the process does not start.
     """
     devices = _devices()
     if "GPU" in devices:

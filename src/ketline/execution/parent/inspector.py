@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 # The shortest time that a child gets for a program, even if little time is left before the deadline.
 _MIN_SECONDS = 0.1
-# Nearly every program is read within this time; the others must not delay these.
+# Nearly every program is read within this time; programs that take longer must not delay the others.
 QUICK_SECONDS = 1.0
 READERS = 2
 

@@ -11,7 +11,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol.start import encode_limits
 from ketline.execution.sandbox import hide_process
 
-# The variables that the child inherits: no others, because a service's environment contains credentials.
+# The only variables that the child inherits, because a service's environment contains credentials.
 _INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
 _REAP_SECONDS = 10
 _STDERR_TAIL_BYTES = 4096
@@ -94,7 +94,7 @@ class SimulatorProcess:
 
     @property
     def usage(self) -> ProcessUsage:
-        """The resources that the process uses; once it has ended, its processor time as it was read last."""
+        """The resources that the process uses; after it has ended, the processor time that was read last."""
         self._usage = _read_usage(self.pid, self._usage) if not self.reaped else self._usage_of_ended()
         return self._usage
 
@@ -148,7 +148,7 @@ class SimulatorProcess:
 
 
 def _read_usage(pid: int, otherwise: ProcessUsage) -> ProcessUsage:
-    """The usage by `/proc/PID/stat`; `otherwise` if it cannot be read.
+    """The usage from `/proc/PID/stat`; `otherwise` if it cannot be read.
 
     Source: proc(5): fields 14 and 15 are ticks in user and in kernel mode, field 24 are resident pages.
     """

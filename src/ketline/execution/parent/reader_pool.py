@@ -34,7 +34,7 @@ class Checkout(Generic[R]):
 
 @dataclass(slots=True, order=True)
 class _Waiter(Generic[R]):
-    """A call without a reader. Those of a project are ordered as they get one: long ones last, then by length, age."""
+    """A call without a reader. Calls of a project get readers in sorted order: long ones last, by length, by age."""
 
     long: bool
     length: int
@@ -51,8 +51,8 @@ class ReaderPool(Generic[R]):
     calls, which may then occupy all readers but one. So a short program waits about `quick_seconds` at most for each
     other short one before it, whatever else is read. With one reader no call is ever stopped.
 
-    Projects share the readers: a free one goes to a call of the project that has the fewest, or has waited for longest
-    since it got one, and if too many calls wait, the one that is rejected is of the project with the most.
+    Projects share the readers: a free reader goes to a call of the project that has the fewest readers, or that got its
+    last one the longest time ago. If too many calls wait, one of the project with the most waiting calls is rejected.
     """
 
     def __init__(self, readers: Sequence[R], *, quick_seconds: float, max_waiting: int) -> None:
@@ -71,7 +71,7 @@ class ReaderPool(Generic[R]):
     async def run(
         self, length: int, acquire_timeout: float, call: Callable[[Checkout[R]], Awaitable[T]], project: ProjectName
     ) -> T:
-        """Run `call` with a reader; `length` is that of its program, in characters or bytes.
+        """Run `call` with a reader; `length` is the length of its program in characters or bytes.
 
         `call` calls `begin` when its reader is ready. It may be cancelled and called again, with another reader.
 
@@ -126,7 +126,7 @@ class ReaderPool(Generic[R]):
             raise
 
     def _reject_one(self, project: ProjectName) -> None:
-        """Reject the newest call of the project with the most, or raise if a call of this one would make that one."""
+        """Reject the newest call of the project with the most waiting calls; raise if `project` would be that one."""
         full = InspectorBusy(f"{len(self._waiting)} calls wait for their program to be read; try again shortly.")
         waiting = Counter(waiter.project for waiter in self._waiting)
         most, number = max(waiting.items(), key=lambda item: item[1], default=(project, 0))

@@ -121,7 +121,7 @@ class ChildRunner:
         return outcome
 
     async def inspect(self, spec: TaskSpec, seconds: float, project: ProjectName = DEFAULT_PROJECT) -> Inspection:
-        """Read a program and report how it would be simulated; errors and cancellation are those of `run`."""
+        """Read a program and report how it would be simulated; errors and cancellation are as for `run`."""
         limited = replace(spec, time_limit_seconds=seconds)
         outcome = await self._exchange(Request(limited, _token(), Command.INSPECT, project=project))
         assert isinstance(outcome, Inspection)
@@ -130,7 +130,7 @@ class ChildRunner:
     async def draw(
         self, source: ProgramSource, drawing: Drawing, seconds: float, project: ProjectName = DEFAULT_PROJECT
     ) -> str:
-        """Read a program and draw its circuit; errors and cancellation are those of `run`."""
+        """Read a program and draw its circuit; errors and cancellation are as for `run`."""
         spec = TaskSpec(
             circuit=source.circuit,
             shots=1,
@@ -266,7 +266,7 @@ class ChildRunner:
         return await asyncio.shield(self._preparing)
 
     def _replace(self, permits: ExitStack) -> None:
-        """Begin to end the current child, if any; when it has ended, end `permits` and start another child."""
+        """Start to end the current child, if any; when it has ended, end `permits` and start another child."""
         if self._child is not None:
             self._child.kill()
             self._child = None
@@ -315,7 +315,7 @@ class ChildRunner:
         return _Child(process, channel)
 
     def _prepared(self, preparing: asyncio.Task[_Child]) -> None:
-        """Retrieve the error, so that asyncio does not log it, and report it: a call that comes now tries again."""
+        """Retrieve the error, so that asyncio does not log it, and report it: the next call tries again."""
         if not preparing.cancelled() and preparing.exception() is not None:
             self._report_idle_end()
 
@@ -380,7 +380,7 @@ def _token() -> str:
 
 
 class ChildRunnerFactory:
-    """Opens runners that share the same limits and one admission, each with a child process of its own.
+    """Opens runners, each with its own child process, that share the same limits and one admission.
 
     `command` starts a child, for tests of children that misbehave.
     """
