@@ -20,8 +20,7 @@ from ketline.cli.exit_codes import (
     exit_on_output_error,
     fail,
 )
-from ketline.cli.operator import access as administration
-from ketline.cli.operator import admin, backup, doctor
+from ketline.cli.operator import admin, audit, backup, doctor, keys, projects
 from ketline.cli.server import commands as server
 from ketline.client import (
     AddressInvalid,
@@ -57,7 +56,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         service.bench,
     ],
     "Run the service": [
-        *(server.up, server.api, server.worker, server.migrate, server.check, administration.audit),
+        *(server.up, server.api, server.worker, server.migrate, server.check, audit.audit),
         *(backup.backup, backup.restore, doctor.doctor),
     ],
 }
@@ -83,10 +82,10 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "keys": (
         "Create, list, rotate and revoke API keys, on the service's database.",
         {
-            "create": administration.create_key,
-            "list": administration.list_keys,
-            "rotate": administration.rotate_key,
-            "revoke": administration.revoke_key,
+            "create": keys.create_key,
+            "list": keys.list_keys,
+            "rotate": keys.rotate_key,
+            "revoke": keys.revoke_key,
         },
     ),
     "admin": (
@@ -103,10 +102,10 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "projects": (
         "Create and list projects, set their quotas, and read their webhook secrets, on the service's database.",
         {
-            "create": administration.create_project,
-            "list": administration.list_projects,
-            "set": administration.change_project,
-            "secret": administration.webhook_secret,
+            "create": projects.create_project,
+            "list": projects.list_projects,
+            "set": projects.change_project,
+            "secret": projects.webhook_secret,
         },
     ),
 }

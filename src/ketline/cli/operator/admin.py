@@ -15,7 +15,7 @@ from uuid import UUID
 import typer
 
 from ketline.cli.exit_codes import TASK_FAILED, TIMED_OUT, fail
-from ketline.cli.operator.access import DataDir, administered, checked, operator
+from ketline.cli.operator.administration import DataDir, administered, checked, operator
 from ketline.cli.options import AsJson, TaskIds, Timeout, read_id
 from ketline.domain.attempts.claim_stops import EVERY_QUEUE, Drain, Pause, PauseScope, parse_pause_scope, parse_reason
 from ketline.domain.errors import KetlineError, ServiceUnavailable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ketline.cli.exit_codes import USAGE_ERROR, fail, require_server_libraries
-from ketline.cli.operator.access import operator
+from ketline.cli.operator.administration import operator
 from ketline.cli.options import AsJson
 from ketline.cli.server.commands import configured, run_loop
 from ketline.domain.operations.backup import BackupSummary

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, require_server_libraries
-from ketline.cli.operator.access import DataDir
+from ketline.cli.operator.administration import DataDir
 from ketline.cli.options import AsJson
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.domain.operations.diagnosis import Finding, Grade, ok, problem, warning
