@@ -52,7 +52,9 @@ async def test_pod_that_is_scaled_down_finishes_its_program(distributed: Distrib
     await distributed.start_api()
     pod, port = _pod(helm), any_port()
     worker = await _start(distributed, pod, port)
-    async with distributed.api() as api, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as probes:
+    # Each probe of a cluster has its own connection; one that was idle may be closed while a request is under way.
+    probing = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={"Connection": "close"})
+    async with distributed.api() as api, probing as probes:
         assert (await probes.get("/readyz")).status_code == 200
         running, *waiting = await _tasks(api)
         stopping = asyncio.create_task(_stopped(worker, pod))

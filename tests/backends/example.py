@@ -112,21 +112,21 @@ class AcmeAdapter:
         return _checked(response, may_run_twice=may_run_twice)
 
 
-def _checked(answer: httpx.Response, *, may_run_twice: bool) -> httpx.Response:
-    if answer.is_success:
-        return answer
-    if answer.status_code in (401, 403):
+def _checked(response: httpx.Response, *, may_run_twice: bool) -> httpx.Response:
+    if response.is_success:
+        return response
+    if response.status_code in (401, 403):
         raise BackendAccessDenied("Acme rejects the key in ACME_KEY.")
-    if answer.status_code == 404:
+    if response.status_code == 404:
         raise BackendJobNotFound("Acme has no such job.")
-    if answer.status_code == 422:
-        raise BackendRefused(f"Acme rejects the job: {answer.json()['reason']}.")
-    if answer.status_code in (429, 503):
-        seconds = float(answer.headers.get("retry-after", 1))
+    if response.status_code == 422:
+        raise BackendRefused(f"Acme rejects the job: {response.json()['reason']}.")
+    if response.status_code in (429, 503):
+        seconds = float(response.headers.get("retry-after", 1))
         raise BackendUnavailable("Acme is busy.", delay=timedelta(seconds=seconds))
     if may_run_twice:
-        raise BackendOutcomeUnknown(f"Acme answered {answer.status_code}; it may have the job.")
-    raise BackendFailed(f"Acme answered {answer.status_code}.")
+        raise BackendOutcomeUnknown(f"Acme answered {response.status_code}; it may have the job.")
+    raise BackendFailed(f"Acme answered {response.status_code}.")
 
 
 def open_adapter(entry: BackendEntry) -> BackendAdapter:
