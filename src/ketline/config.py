@@ -274,7 +274,7 @@ class Settings(BaseSettings):
     )
     max_time_limit_s: Seconds = Field(
         default=3600.0,
-        description="Largest `timeout_s` of a task, in place of `TASK_TIME_LIMIT_S`; not on external backends.",
+        description="Largest `timeout_s` of a task, instead of `TASK_TIME_LIMIT_S`; not on external backends.",
     )
     max_qubits: int = Field(default=4096, ge=1, le=100_000, description="Most qubits a program may declare.")
     max_operations: int = Field(

@@ -68,7 +68,7 @@ Outputs = Annotated[
     typer.Option(
         "--state",
         metavar="TYPE[:QUBITS][@PLACE]",
-        help="A value of the final state in place of counts, of all qubits or of some: statevector, unitary, counts, "
+        help="A value of the final state instead of counts, of all qubits or of some: statevector, unitary, counts, "
         "probabilities:0,2, density_matrix:1, entropy:0 or expectation_values:ZZ,XI; statevector@PLACE is that at a "
         "place of the program; may be repeated.",
     ),
@@ -79,7 +79,7 @@ Priority = Annotated[
 ]
 Hold = Annotated[bool, typer.Option("--hold", help="Hold the tasks until 'ketline enqueue' releases them.")]
 Backend = Annotated[
-    str | None, typer.Option(help="Run on this external backend in place of a simulator; see 'ketline backends'.")
+    str | None, typer.Option(help="Run on this external backend instead of a simulator; see 'ketline backends'.")
 ]
 Callback = Annotated[
     str | None, typer.Option(metavar="URL", help="Where a signed message is sent when a task has ended.")

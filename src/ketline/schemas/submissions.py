@@ -159,7 +159,7 @@ class SubmitRequest(BaseModel):
         Target | None, Field(strict=False, description="The format to which a task of kind `convert` converts")
     ] = None
     profile: Annotated[QirProfile | None, Field(strict=False, description="The profile of QIR; default: `base`")] = None
-    bitcode: Annotated[bool, Field(description="QIR as bitcode, encoded as base64, in place of text")] = False
+    bitcode: Annotated[bool, Field(description="QIR as bitcode, encoded as base64, instead of text")] = False
     backend: Annotated[
         BackendId | None, Field(description="The external backend on which a task of kind `run` runs")
     ] = None

@@ -31,7 +31,7 @@ def require_attempt(request: Request, services: Services, token: str | None = No
     )
     detail = (
         f"Too many credentials from your address are unknown, revoked or expired; try again in {seconds} s. "
-        "A program that goes on to send an old key may be the cause."
+        "A program that continues to send an old key may be the cause."
     )
     raise HTTPProblem("too_many_failed_sign_ins", detail, headers={"Retry-After": str(seconds)})
 

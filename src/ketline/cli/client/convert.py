@@ -20,7 +20,7 @@ def convert(
     program: Annotated[str, typer.Argument(help="An OpenQASM or QPY file, or - for standard input.")],
     target: Annotated[Target, typer.Option("--to", help="Format of the output.")],
     profile: Annotated[QirProfile | None, typer.Option(help="Profile of QIR; default: base.")] = None,
-    bitcode: Annotated[bool, typer.Option("--bitcode", help="QIR as bitcode in place of text.")] = False,
+    bitcode: Annotated[bool, typer.Option("--bitcode", help="QIR as bitcode instead of text.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; default: standard output.")
     ] = None,

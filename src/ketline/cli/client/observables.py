@@ -14,7 +14,7 @@ ObservableOption = Annotated[
     typer.Option(
         "--observable",
         metavar="SUM",
-        help="A sum of Pauli operators, whose expectation value is computed in place of counts: ZZ, '0.5*XX - 2*IZ', "
+        help="A sum of Pauli operators, whose expectation value is computed instead of counts: ZZ, '0.5*XX - 2*IZ', "
         "or JSON; exact, or with --shots or --precision an estimate. May be repeated.",
     ),
 ]

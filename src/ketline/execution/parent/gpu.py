@@ -19,7 +19,7 @@ def require_gpu() -> None:
         return
     raise ConfigurationInvalid(
         f"KETLINE_ENGINES names aer_gpu, but Aer finds no GPU (its devices: {', '.join(devices) or 'none'}). Install "
-        "qiskit-aer-gpu in place of qiskit-aer on a machine with an NVIDIA GPU and its driver, or leave aer_gpu out."
+        "qiskit-aer-gpu instead of qiskit-aer on a machine with an NVIDIA GPU and its driver, or leave aer_gpu out."
     )
 
 
