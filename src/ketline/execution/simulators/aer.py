@@ -1,4 +1,4 @@
-"""Simulates programs on engines that are created once for each simulator process. Used by the executor."""
+"""Simulates programs on engines that each simulator process creates once. Used by the executor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -81,7 +81,7 @@ class Differentiated(NamedTuple):
 
 
 class Simulator:
-    """Runs lowered programs: chooses the method, and lets the quota admit large programs before they take memory."""
+    """Runs lowered programs: chooses the method, and checks large programs against the quota before they use memory."""
 
     def __init__(self, limits: ExecutionLimits, share: Quota | None = None) -> None:
         self._limits = limits
@@ -91,15 +91,15 @@ class Simulator:
         self._noise_models = NoiseModels()
 
     def noise_model(self, noise: Noise, project: str = "") -> NoiseModel:
-        """The model of a task's noise; projects share no models, for the reason that `ProgramReader` gives.
+        """The noise model of a task; projects share no cached models, for the reason that `ProgramReader` documents.
 
         Raises:
-            NoiseInvalid: the noise is not physical, or does not fit the gates that it names.
+            NoiseInvalid: the noise is not physical, or does not match the gates that it names.
         """
         return self._noise_models.get(noise, project)
 
     def device_noise(self, device: Device, project: str = "") -> NoiseModel:
-        """The errors of a device, for programs that were transpiled for it; projects share no models."""
+        """The noise model of a device, for programs that were transpiled for it; projects share no cached models."""
         return self._noise_models.of_device(device, project)
 
     def repeat(self, runs: int) -> None:
@@ -115,12 +115,13 @@ class Simulator:
         likely_repeated: bool = True,
         noise: NoiseModel | None = None,
     ) -> Simulation:
-        """Run a program. With `likely_repeated` its distribution is cached for the next run of the same program.
+        """Run a program. With `likely_repeated`, its distribution is cached for the next run of the same program.
 
-        With `noise` its operations have errors; the program must have been read as `noisy`, and `prepared` for them.
+        With `noise`, the operations of the program have errors; the program must have been read as `noisy` and
+        `prepared` for them.
 
         Raises:
-            ProgramTooLarge: its state would not fit into the memory limit; nothing was allocated.
+            ProgramTooLarge: the state of the program would not fit into the memory limit; nothing was allocated.
             ProgramUnsupported: the requested method cannot apply an operation of the program.
             MachineBusy: the program is large, and another large one runs; nothing was allocated.
             MemoryLimitExceeded, SimulationFailed: Aer failed.
@@ -150,7 +151,7 @@ class Simulator:
         if errors is not None:
             errors.require_widths()
             if not errors.channels and not (errors.misreadings and acts_on_bits(lowered)):
-                errors = None  # what is misread changes no value
+                errors = None  # readout errors change no value unless operations depend on bits
         if errors is None and is_unitary(lowered):
             return choose_observed(lowered, requested, self._limits)
         return choose_exact(lowered, requested, self._limits, errors)
@@ -164,7 +165,7 @@ class Simulator:
     ) -> Expectation:
         """The exact expectation values of observables at a program's end, over all outcomes, and how they were found.
 
-        `noise` as for `run`.
+        `noise` has the same meaning as for `run`.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as `run` does.
@@ -218,7 +219,7 @@ class Simulator:
         method: Method = Method.AUTOMATIC,
         noise: NoiseModel | None = None,
     ) -> Saved:
-        """Outputs of the states of a program that was read for them; `noise` as for `run`.
+        """The requested outputs, from the states of a program that was read for them; `noise` as for `run`.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as `run` does.
@@ -234,10 +235,10 @@ class Simulator:
         return self._sums
 
     def _alternative(self, program: Program, tried: Choice, error: ProgramTooLarge) -> Choice:
-        """The method to use after the first one gave up.
+        """The choice to use after the first method has failed with `error`.
 
         Raises:
-            ProgramTooLarge: there is none; the message has the reason for each method.
+            ProgramTooLarge: no other method fits; the message contains the reason for each method.
         """
         if tried.alternative is None:
             raise error
@@ -251,7 +252,7 @@ class Simulator:
     def plan(self, program: Program, shots: int, options: RunOptions, noise: NoiseModel | None = None) -> Choice:
         """How `run` would simulate a program.
 
-        It simulates only where the bond dimensions of a matrix product state cannot be predicted.
+        Simulates only if the bond dimensions of a matrix product state cannot be predicted.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported: as `run` does.
@@ -273,5 +274,5 @@ class Simulator:
 
 
 def _seeded(options: RunOptions) -> RunOptions:
-    """The options with a seed: one that Aer chooses has only 32 bits, and Aer adds the number of the shot to it."""
+    """The options with a seed: a seed chosen by Aer has only 32 bits, and Aer adds the shot number to it."""
     return options if options.seed is not None else replace(options, seed=fresh_seed())

@@ -1,4 +1,4 @@
-"""The readout errors of qubits, for their correction: those of the model of noise, or those that circuits measure.
+"""Provides the readout errors to correct: taken from the noise model, or measured with calibration circuits.
 
 A calibration circuit prepares one qubit in 0 or, by `x`, in 1, with the errors of its gates, and measures it. Qubits
 are misread independently, so circuits of one qubit each give the same errors as a circuit of all qubits.
@@ -24,7 +24,7 @@ from ketline.execution.simulators.estimation.readout import Misread
 
 
 class Calibration:
-    """The readout errors of qubits by their numbers in the model of noise, each measured at most once."""
+    """The readout errors of qubits, by their numbers in the noise model; each qubit is measured at most once."""
 
     def __init__(self, simulator: Simulator, noise: NoiseModel, mitigation: Mitigation, seed: int | None) -> None:
         self._simulator = simulator
@@ -47,7 +47,7 @@ class Calibration:
 
         Raises:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as
-                `Simulator.run` does, if it is measured.
+                `Simulator.run` does, if the qubit is measured.
         """
         if self._shots is None:
             return self._noise.misreading(number)
@@ -57,9 +57,9 @@ class Calibration:
         return self._measured[number]
 
     def deviations(self, number: int) -> Misreading | None:
-        """The standard errors of the misreading of a qubit that was measured; None where it is known exactly.
+        """The standard errors of the measured readout errors of a qubit; None if its readout errors were not measured.
 
-        They are those of Laplace's estimate, as a probability of which no shot was seen is not known to be 0.
+        They are computed from Laplace's estimate, so that an error that occurred in no shot has a standard error > 0.
         """
         if self._shots is None or number not in self._measured:
             return None

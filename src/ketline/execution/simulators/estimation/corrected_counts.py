@@ -1,7 +1,8 @@
-"""Counts without readout errors: quasi-probabilities of the outcomes that were counted, and the probabilities nearest.
+"""Corrects counts for readout errors: computes quasi-probabilities of the outcomes and the nearest probabilities.
 
-The confusion matrix of outcomes is the product of those of the qubits. Of it only the rows and columns of outcomes that
-were counted are used, each column divided by its sum; where all outcomes were counted, that is the whole matrix.
+The confusion matrix of the outcomes is the tensor product of the confusion matrices of the qubits. The correction uses
+only the rows and columns of outcomes that occur in the counts, with each column divided by its sum. If every outcome
+occurs, this is the whole matrix.
 
 Sources: P. Nation, H. Kang, N. Sundaresan and J. Gambetta, PRX Quantum 2, 040326 (2021), section II, for the matrix and
 the overhead; J. Smolin, J. Gambetta and G. Smith, Phys. Rev. Lett. 108, 070502 (2012), for the nearest probabilities.
@@ -21,24 +22,24 @@ from ketline.execution.simulators.channels import Misreading
 from ketline.execution.simulators.estimation.calibration import Calibration
 from ketline.execution.simulators.estimation.readout import determinant_of
 
-# Up to this number of measured bits all pairs of outcomes are compared.
+# Up to this number of measured bits, `_require_separate` checks every combination of them.
 _FEW_BITS = 10
 
 
 class Corrected(NamedTuple):
-    """Corrected counts as the result of a task has them, and how many qubits were corrected."""
+    """Corrected counts in the format of a task's result, and the number of qubits whose readout was corrected."""
 
     result: Mapping[str, object]
     qubits: int
 
 
 class CorrectedBits:
-    """The measured bits of a program that are misread: the place of each in a bitstring, 0 for the rightmost bit."""
+    """Corrects the counts of one program. A bit is identified by its place in a bitstring, 0 for the rightmost bit."""
 
     def __init__(self, program: Program, calibration: Calibration) -> None:
         """Raises:
-        ProgramUnsupported: measurements are not all at the end, the program computes its bits from those that it
-            measures, or a qubit reads the same whatever it is.
+        ProgramUnsupported: not all measurements are at the end, the program computes bits from measured bits, or
+            the reading of a qubit does not depend on its state.
         """
         self._images = _images(program)
         self._readings: dict[int, Misreading] = {}
@@ -50,11 +51,12 @@ class CorrectedBits:
                 self._readings[_place_of(image)] = reading
 
     def corrected(self, counts: Mapping[str, int]) -> Corrected:
-        """The corrected counts.
+        """The counts corrected for readout errors.
 
         Raises:
-            ProgramTooLarge: there are too many different outcomes.
-            ProgramUnsupported: one has a bit that is computed from others, or what was counted cannot be corrected.
+            ProgramTooLarge: the counts contain too many different outcomes.
+            ProgramUnsupported: an outcome contains a bit that is computed from others, or the confusion matrix of the
+                counted outcomes is singular.
         """
         if len(counts) > MAX_CORRECTED_OUTCOMES:
             raise ProgramTooLarge(
@@ -76,14 +78,16 @@ class CorrectedBits:
         return Corrected(result, len(self._readings))
 
     def _confusion(self, keys: Sequence[str]) -> Any:
-        """The probability of each counted outcome, a row, where another one, a column, is true; columns add up to 1.
+        """The confusion matrix: the probability of reading the outcome of the row if that of the column is true.
+
+        Both axes are in the order of `keys`, and each column sums to 1.
 
         Raises:
-            ProgramUnsupported: an outcome, if true, would be read as none of them.
+            ProgramUnsupported: a counted outcome, if it were the true one, could be read as none of the counted ones.
         """
         bits = np.array([list(key.replace(" ", "")[::-1]) for key in keys]) == "1"
         matrix = np.ones((len(keys), len(keys)))
-        # One of the bits that registers share is enough, and bits that are not measured are all 0.
+        # Bits that registers share are equal, so one of them is enough; bits that are not measured are always 0.
         for place in map(_place_of, self._images.values()):
             p01, p10 = self._readings.get(place, (0.0, 0.0))
             of_bits = np.array([[1 - p01, p10], [p01, 1 - p10]])
@@ -95,12 +99,15 @@ class CorrectedBits:
         return matrix / sums
 
     def _overhead(self) -> float:
-        """How many times the variance of a mean value may grow: the squared 1-norm of the inverse of the matrix."""
+        """The largest factor by which the correction can increase the variance of a mean value.
+
+        This is the squared 1-norm of the inverse of the whole confusion matrix.
+        """
         return prod(((1 + abs(p01 - p10)) / abs(1 - p01 - p10)) ** 2 for p01, p10 in self._readings.values())
 
 
 def nearest_probabilities(quasi: Any) -> Any:
-    """The probabilities with the least squared distance from quasi-probabilities; float64, of the same shape."""
+    """The probabilities nearest to `quasi` in the Euclidean norm; both are float64 of the same 1-D shape."""
     falling = np.sort(quasi)[::-1]
     excess = (np.cumsum(falling) - 1) / np.arange(1, len(quasi) + 1)
     kept = np.flatnonzero(falling > excess)[-1]
@@ -108,10 +115,10 @@ def nearest_probabilities(quasi: Any) -> Any:
 
 
 def _images(program: Program) -> Mapping[int, int]:
-    """The bits of a bitstring, as a mask, that each measured qubit of the circuit sets.
+    """Maps each measured qubit of the circuit to a mask of the bits of a bitstring that its measurement sets.
 
     Raises:
-        ProgramUnsupported: bits are not those of measurements at the end.
+        ProgramUnsupported: not all measurements are at the end, or the program computes bits from measured bits.
     """
     measured = program.lowered.final_measurements
     if measured is None:
@@ -129,13 +136,14 @@ def _images(program: Program) -> Mapping[int, int]:
 
 
 def _require_separate(program: Program, shown: Callable[[int], int], images: Mapping[int, int]) -> None:
-    """Compare what some measured bits together set with what each sets alone; `images` has that by the bit's mask.
+    """Check that several measured bits together set exactly the bits that each of them sets alone.
 
-    A condition on several bits, as `if (c == 3) { c = 0; }`, shows only where they are 1 together. Of few bits all
-    outcomes are compared; of more none, and programs that may have such a condition are rejected.
+    `images` maps the mask of each measured bit to the mask of the bits that it sets alone. A condition on several
+    bits, such as `if (c == 3) { c = 0; }`, takes effect only if all of them are 1. Up to `_FEW_BITS` bits, every
+    combination is checked; with more bits, a program that may contain such a condition is rejected.
 
     Raises:
-        ProgramUnsupported: they set something else, or may do so.
+        ProgramUnsupported: bits together set something else than each alone, or may do so.
     """
     masks = list(images)
     few = len(masks) <= _FEW_BITS
@@ -162,10 +170,10 @@ def _overlap(masks: Iterable[int]) -> bool:
 
 
 def _require_measured(keys: Sequence[str], images: Iterable[int]) -> None:
-    """Compare outcomes with those that the measured bits alone give.
+    """Check that each outcome is a union of the masks in `images`, which the measured bits set.
 
     Raises:
-        ProgramUnsupported: one has a bit that is computed from others.
+        ProgramUnsupported: an outcome contains a bit that is computed from others.
     """
     masks = list(images)
     for key in keys:

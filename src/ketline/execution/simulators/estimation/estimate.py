@@ -1,4 +1,4 @@
-"""Estimates of expectation values from the outcomes of shots in several bases, with their standard errors."""
+"""Estimates expectation values and their standard errors from shots in several measurement bases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,16 +24,16 @@ _SIGNS = (1.0, -1.0)
 
 
 class Estimator:
-    """Estimates on a simulator; the bases of the last observables are kept, as in a sweep they are the same."""
+    """Estimates on a simulator; caches the bases of the last observables, which the points of a sweep share."""
 
     def __init__(self, simulator: Simulator, calibration: Calibration | None = None) -> None:
-        """With a `calibration` values are corrected for readout errors."""
+        """With a `calibration`, estimated values are corrected for readout errors."""
         self._simulator = simulator
         self._calibration = calibration
         self._last: tuple[Sequence[Observable], frozenset[int], MeasuredSums] | None = None
 
     def sums_of(self, observables: Sequence[Observable], program: Program) -> MeasuredSums:
-        """The sums that are measured of a program for these observables."""
+        """The bases and terms to measure on a program for these observables."""
         last = self._last
         if last is None or last[0] is not observables or last[1] != program.dephased:
             last = observables, program.dephased, measured_sums(observables, program.dephased)
@@ -48,7 +48,7 @@ class Estimator:
         options: RunOptions,
         noise: NoiseModel | None,
     ) -> Expectation:
-        """The values of observables in `shots` of each basis, or as many as `options.precision` needs.
+        """The values of observables from `shots` shots in each basis, or from fewer if `options.precision` allows.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as
@@ -94,7 +94,7 @@ class Estimator:
 
 
 def shots_in(basis: Basis, sums: MeasuredSums, shots: int, precision: float | None) -> int:
-    """The shots of a basis: all, or the most that one of its observables needs."""
+    """The number of shots in a basis: `shots`, or with a `precision` the most that an observable needs, if fewer."""
     if precision is None:
         return shots
     needed = [shots_of_basis(sums.weights[number], basis.weight(number), precision) for number in basis.terms]
@@ -102,7 +102,7 @@ def shots_in(basis: Basis, sums: MeasuredSums, shots: int, precision: float | No
 
 
 def qubits_of(sums: MeasuredSums) -> frozenset[int]:
-    """The declared qubits that are measured in some basis."""
+    """The declared qubits that are measured in at least one basis."""
     return frozenset(qubit for basis in sums.bases for qubit in basis.letters)
 
 
@@ -114,9 +114,9 @@ def _add(
     corrected: Mapping[int, tuple[float, float]],
     readings: ReadingErrors | None,
 ) -> None:
-    """Add what the outcomes of a basis say of each observable to its value, and to its standard error by shots.
+    """Add the contribution of a basis to the value of each observable, and to its standard error from shots, in place.
 
-    `corrected` has the values of Z by the bit that a qubit reads where these are not 1 and -1.
+    `corrected` maps a declared qubit to its values of Z for the readings 0 and 1, where they are not 1 and -1.
     """
     bits = np.frombuffer("".join(counts).encode(), np.uint8).reshape(len(counts), -1)[:, ::-1] & 1
     columns = {qubit: column for column, qubit in enumerate(basis.letters)}
@@ -131,9 +131,9 @@ def _add(
         each = sum(of_terms)
         mean = float(times @ each / shots)
         values[number] += mean
-        # One shot says nothing of its deviation, which is at most the sum of the coefficients.
+        # One shot gives no estimate of the deviation, so use its upper bound: the sum of the largest terms.
         most = sum(abs(float(_values_of(term, largest, columns)[0])) for term in terms)
-        # In units of the largest difference, whose square could overflow.
+        # Divide by the largest difference before squaring, because its square could overflow.
         unit = float(np.abs(each - mean).max()) or 1.0
         spread = unit * float(times @ ((each - mean) / unit) ** 2 / (shots - 1)) ** 0.5 if shots > 1 else most
         errors[number] = np.hypot(errors[number], spread / shots**0.5)

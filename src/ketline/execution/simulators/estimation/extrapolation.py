@@ -1,8 +1,8 @@
-"""Extrapolates values at several strengths of noise to none, with their standard errors.
+"""Extrapolates values at several noise strengths to zero noise, with their standard errors.
 
-Sources: K. Temme, S. Bravyi and J. Gambetta, Phys. Rev. Lett. 119, 180509 (2017), for Richardson's; T. Giurgica-Tiron
-et al., IEEE QCE (2020), section IV, for the others. Values are those of mitiq's `LinearFactory`, `PolyFactory`,
-`RichardsonFactory` and, with an asymptote, `ExpFactory`.
+Sources: K. Temme, S. Bravyi and J. Gambetta, Phys. Rev. Lett. 119, 180509 (2017), for Richardson extrapolation; T.
+Giurgica-Tiron et al., IEEE QCE (2020), section IV, for the others. Values equal those of mitiq's `LinearFactory`,
+`PolyFactory`, `RichardsonFactory` and, with an asymptote, `ExpFactory`.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ import numpy as np
 
 from ketline.domain.results.mitigation import Extrapolation, ZeroNoise
 
-# The least distance from an asymptote: the logarithm of a smaller one is only rounding.
+# Smaller distances from the asymptote are rounding errors, so their logarithm is meaningless.
 _NEAREST = 1e-9
 
 
 class Limit(NamedTuple):
-    """A value without noise, its standard error, and the curve with which it was found.
+    """An extrapolated value at zero noise, its standard error, and the curve that was fitted.
 
-    `slopes` are the derivatives by the values that it was found from, in the order of these.
+    `slopes` are the derivatives of `value` by the values at the scale factors, in the order of the factors.
     """
 
     value: float
@@ -33,7 +33,7 @@ def extrapolated(
 ) -> Limit:
     """The value at factor 0 of a curve through the values at these factors, which have these standard errors.
 
-    Where an exponential cannot be fitted, because values are not on one side of the asymptote, a line is.
+    If an exponential cannot be fitted, because the values are not all on one side of the asymptote, a line is fitted.
     """
     x, y, sigma = np.array(factors), np.array(values), np.array(errors)
     if zne.extrapolation is Extrapolation.EXPONENTIAL:
@@ -62,9 +62,9 @@ def _exponential(x: Any, y: Any, sigma: Any, asymptote: float) -> Limit | None:
 
 
 def _weights_at_zero(x: Any, order: int, weights: Any) -> Any:
-    """The factors of values, of which the sum is the value at 0 of their least-squares polynomial.
+    """The coefficients c for which c @ y is the value at 0 of the least-squares polynomial through the points (x, y).
 
-    `weights` multiply the residuals, as those of `numpy.polyfit`. Factors are scaled, so that powers do not overflow.
+    `weights` multiply the residuals, as in `numpy.polyfit`. `x` is scaled so that its powers do not overflow.
     """
     powers = np.vander(x / np.max(np.abs(x)), order + 1, increasing=True)
     return np.linalg.pinv(powers * weights[:, None])[0] * weights

@@ -1,4 +1,4 @@
-"""Folds circuits: adds gates and their inverses, so that the noise is stronger and the unitary is the same.
+"""Folds circuits: adds gates and their inverses, which makes the noise stronger and keeps the unitary.
 
 Source: T. Giurgica-Tiron et al., "Digital zero noise extrapolation for quantum error mitigation", IEEE QCE (2020),
 section III.
@@ -22,7 +22,7 @@ from ketline.execution.frontend.program import Program
 
 
 class Folded(NamedTuple):
-    """A program with as many gates as `scale_factor` times those of the original."""
+    """A program with `scale_factor` times as many gates as the original."""
 
     program: Program
     scale_factor: float
@@ -32,8 +32,8 @@ def folded_programs(program: Program, zne: ZeroNoise, max_operations: int) -> Se
     """The programs of an extrapolation, in the order of its scale factors.
 
     Raises:
-        ProgramUnsupported: as `folded`; or a program has so few gates that too few factors differ.
-        ProgramTooLarge: as `folded`.
+        ProgramUnsupported: as `folded` does, or the program has too few gates for enough different factors.
+        ProgramTooLarge: as `folded` does.
     """
     found = [folded(program, factor, zne.folding, max_operations) for factor in zne.scale_factors]
     order = {Extrapolation.POLYNOMIAL: zne.order, Extrapolation.RICHARDSON: len(found) - 1}.get(zne.extrapolation, 1)
@@ -48,8 +48,9 @@ def folded_programs(program: Program, zne: ZeroNoise, max_operations: int) -> Se
 def folded(program: Program, scale_factor: float, folding: Folding, max_operations: int) -> Folded:
     """A program to which gates and their inverses are added, so that it has about `scale_factor` times as many gates.
 
-    `global` adds the inverse of the whole circuit and the circuit, and for a fraction that of its last gates; `local`
-    adds the inverse of each gate and the gate, and for a fraction of evenly spaced gates once more.
+    `global` appends the inverse of the whole circuit and the circuit again; a remaining fraction folds only the last
+    gates. `local` appends to each gate its inverse and the gate again; a remaining fraction folds evenly spaced gates
+    once more.
 
     Raises:
         ProgramUnsupported: the circuit measures, resets, branches or loops, so that it has no inverse as a whole.
@@ -57,7 +58,7 @@ def folded(program: Program, scale_factor: float, folding: Folding, max_operatio
     """
     circuit = program.lowered.circuit
     gates = _number_of_gates(circuit)
-    # Each fold of one gate adds two.
+    # Each fold of a gate adds two gates: its inverse and the gate again.
     folds = round((scale_factor - 1) * gates / 2)
     if sum(program.lowered.operations.values()) + 2 * folds > max_operations:
         raise ProgramTooLarge(
@@ -78,16 +79,16 @@ def folded(program: Program, scale_factor: float, folding: Folding, max_operatio
 
 
 class _Inverses:
-    """The inverses of gates; on a device they consist of the device's gates, and have the errors of these."""
+    """Inverts gates; on a device, the inverses consist of the device's gates and are subject to their errors."""
 
     def __init__(self, located: LocatedQubits | None) -> None:
         self._located = located
 
     def of(self, instruction: Any, qubits: Sequence[int]) -> Sequence[Any]:
-        """Instructions that undo one; `qubits` are the numbers of its operands in the model of noise.
+        """Instructions that undo `instruction`; `qubits` are the numbers of its operands in the noise model.
 
         Raises:
-            ProgramUnsupported: the device has no such gate.
+            ProgramUnsupported: the device does not have the inverse of a gate on several qubits.
             DeviceMismatch: the device's gates on this qubit cannot express the inverse.
         """
         if instruction.name == "id" and is_idling(instruction.label):
@@ -103,7 +104,7 @@ class _Inverses:
         return [instruction.replace(operation=gate) for gate in self._located.native([inverse], qubits[0])]
 
     def of_all(self, instructions: Sequence[Any], numbers: Mapping[Any, int]) -> Iterator[Any]:
-        """Instructions that undo these in reverse order; `numbers` maps Qiskit's qubits to those of the noise."""
+        """Instructions that undo all of these, last one first; `numbers` maps Qiskit qubits to noise-model numbers."""
         for instruction in reversed(instructions):
             yield from self.of(instruction, [numbers[qubit] for qubit in instruction.qubits])
 
@@ -125,7 +126,7 @@ def _whole(circuit: Any, folds: int, gates: int, inverses: _Inverses, qubits: Se
 
 
 class _Local:
-    """Folds the gates of a circuit one by one, also those in blocks of control flow."""
+    """Folds the gates of a circuit one by one, including those in control-flow blocks."""
 
     def __init__(self, folds: int, gates: int, inverses: _Inverses) -> None:
         self._inverses = inverses
@@ -134,7 +135,7 @@ class _Local:
         self._seen = 0
 
     def of(self, circuit: Any, qubits: Sequence[int]) -> Any:
-        """A circuit or a block with its gates folded; `qubits` are the numbers of its qubits."""
+        """A copy of a circuit or block with its gates folded; `qubits` are the noise-model numbers of its qubits."""
         made = circuit.copy_empty_like()
         numbers = dict(zip(circuit.qubits, qubits, strict=True))
         for instruction in circuit.data:
@@ -160,7 +161,7 @@ def _append(circuit: Any, instructions: Iterable[Any]) -> None:
 
 
 def _number_of_gates(circuit: Any) -> int:
-    """The number of gates of a circuit, those in blocks once for each block; at least 1."""
+    """The number of gates in a circuit, at least 1; a gate in a control-flow block counts once."""
     return max(1, _gates_in(circuit))
 
 

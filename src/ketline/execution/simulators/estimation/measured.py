@@ -1,4 +1,4 @@
-"""A program that measures some of its qubits in a basis after its end."""
+"""Appends measurements in a Pauli basis to a program."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,14 +12,15 @@ from ketline.execution.circuit.passes.lowered import Lowered
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program
 
-# The gates after which a measurement is one of X or of Y.
+# The gates that turn a measurement of Z into one of the Pauli operator that is the key.
 _ROTATIONS: Mapping[str, Sequence[Any]] = {"X": (HGate(),), "Y": (SdgGate(), HGate()), "Z": ()}
 
 
 def measured_in(program: Program, letters: Mapping[int, str]) -> Program:
-    """A program that was read for observables, with a measurement of each of these declared qubits in its letter.
+    """The program with a final measurement of each declared qubit in `letters`, in the basis of its Pauli letter.
 
-    Its outcomes have only the bits of these measurements, in the order of the letters.
+    The program must have been read for observables. Its outcomes contain only the bits of these measurements, in the
+    order of `letters`.
     """
     lowered = program.lowered
     positions = program.positions()
@@ -42,7 +43,7 @@ def measured_in(program: Program, letters: Mapping[int, str]) -> Program:
 
 
 def _rotation(program: Program, qubit: int, letter: str) -> Sequence[Any]:
-    """The gates before a measurement of a declared qubit, on a device in those that it has."""
+    """The gates before the measurement of a declared qubit; on a device, expressed in the device's gates."""
     gates = _ROTATIONS[letter]
     if program.located is None or not gates:
         return gates
@@ -50,7 +51,7 @@ def _rotation(program: Program, qubit: int, letter: str) -> Sequence[Any]:
 
 
 def _after(bits: int, check: Callable[[int], int] | None) -> Callable[[int], int]:
-    """The outcome without its first bits, of which `check` raises for those without a result."""
+    """A function that removes the lowest `bits` bits of an outcome; `check` raises for those without a result."""
 
     def outcome(measured: int) -> int:
         if check is not None:

@@ -1,4 +1,4 @@
-"""The run of an estimate, for inspections: the program in its first basis, and how often it would run."""
+"""Plans the run of a task for an inspection: the program in its first basis, and how often it would run."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ from ketline.execution.simulators.estimation.readout import corrected_signs
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """A program with its shots and options, which is run `repeats` times or in as many bases."""
+    """A program with its shots and options; `repeats` is the number of runs over all bases and scale factors."""
 
     program: Program
     shots: int
@@ -25,10 +25,10 @@ class PlannedRun:
 
 
 def planned_run(program: Program, spec: TaskSpec, noise: NoiseModel | None, max_operations: int) -> PlannedRun:
-    """The run of a task: of a sweep at its first point; of an extrapolation with its largest scale factor.
+    """The run of a task: for a sweep, at its first point; for an extrapolation, with its largest scale factor.
 
     Raises:
-        ProgramUnsupported, ProgramTooLarge: its errors cannot be mitigated.
+        ProgramUnsupported, ProgramTooLarge: the errors of the program cannot be mitigated.
     """
     mitigation = spec.options.mitigation
     if mitigation is None or mitigation.zne is None:

@@ -1,7 +1,8 @@
-"""What the standard errors of measured readout errors make of values that are corrected with these.
+"""Propagates the standard errors of measured readout errors to the expectation values that they correct.
 
-To first order: a value changes with a probability of misreading by its derivative. Readout errors of different qubits
-and states are measured independently of each other and of the shots; all bases and scale factors share them.
+The propagation is linear: it multiplies the standard error of each misreading probability by the derivative of the
+value with respect to that probability. The readout errors of different qubits and states are measured independently
+of each other and of the shots; all bases and scale factors share the same measured readout errors.
 """
 
 from collections import defaultdict
@@ -20,13 +21,15 @@ Signs = Mapping[int, tuple[float, float]]
 
 
 class ReadingErrors:
-    """Adds up these errors over the bases of an estimate of so many observables.
+    """Sums the propagated readout errors of each observable over the measurement bases. Used by `Estimator.estimate`.
 
-    `signs` has what Z counts for where a declared qubit reads 0, and where it reads 1.
+    `signs` maps each declared qubit to the corrected values of Z for the readings 0 and 1. `observables` is the
+    number of observables.
     """
 
     def __init__(self, calibration: Calibration, program: Program, signs: Signs, observables: int) -> None:
-        # By declared qubit, the changes of its two signs by both standard errors, each relative to the sign.
+        # For each declared qubit, an array of shape (prepared state, bit read): the change of the corrected value of Z
+        # by one standard error, relative to that value.
         self._changes: dict[int, Any] = {}
         self._numbers = {qubit: program.device_qubit(qubit) for qubit in signs}
         for qubit, number in self._numbers.items():
@@ -37,10 +40,11 @@ class ReadingErrors:
         self._found: dict[tuple[int, int], Any] = defaultdict(lambda: np.zeros(observables))
 
     def add(self, basis: Basis, bits: Any, products: Mapping[int, Any]) -> None:
-        """Add those of a basis.
+        """Add the contributions of one basis.
 
-        `bits` are the distinct outcomes, a column for each of its letters; `products` has for each observable the
-        values of its terms for them, a row for each term, times their share of the shots.
+        `bits` contains a row for each distinct outcome and a column for each letter of the basis. `products` maps the
+        index of each observable to a row for each of its terms: the value of the term for each outcome, multiplied by
+        the fraction of the shots with that outcome.
         """
         changes = {
             qubit: self._changes[qubit][:, bits[:, column]]
@@ -54,10 +58,10 @@ class ReadingErrors:
                         self._found[self._numbers[qubit], state][number] += change
 
     def of_shots(self, errors: Any) -> CalibrationErrors | None:
-        """All of them, beside the errors by shots alone; None where readout errors are known exactly."""
+        """The sums together with `errors`, the contributions of the shots; None if no readout error was measured."""
         return CalibrationErrors(errors.tolist(), dict(self._found)) if self._changes else None
 
 
 def with_calibration(errors: Any, by_reading: Iterable[Any]) -> Any:
-    """The root of the sum of squares of standard errors from shots and from readings, which are independent."""
+    """The total standard errors: the root sum of squares of the independent contributions of shots and readout."""
     return np.sqrt(np.square(errors) + sum(map(np.square, by_reading)))

@@ -1,7 +1,7 @@
-"""The values that measured bits stand for where qubits are misread: the inverse of each qubit's confusion matrix.
+"""Computes the values of Z that correct readout errors, from the inverse of each qubit's confusion matrix.
 
-The product of such values over the qubits of an operator has the expectation value that the operator has without
-readout errors, because qubits are misread independently. Source: S. Bravyi et al., Phys. Rev. A 103, 042605 (2021),
+Qubits are misread independently. The product of these values over the qubits of an operator therefore has the
+expectation value of the operator without readout errors. Source: S. Bravyi et al., Phys. Rev. A 103, 042605 (2021),
 section II (tensor product noise).
 """
 
@@ -10,19 +10,20 @@ from collections.abc import Callable, Iterable, Mapping
 from ketline.domain.errors import ProgramUnsupported
 from ketline.execution.simulators.channels import Misreading
 
-# The least determinant of a confusion matrix; it is 0 if a qubit reads the same in both states.
+# The least absolute determinant of a confusion matrix that is inverted. The determinant is 0 if the probability of
+# reading 1 is the same in both states.
 _MIN_DETERMINANT = 1e-6
 
 
-# How a declared qubit is misread; None for one that is not.
+# Returns the misreading probabilities of a declared qubit; None for a qubit without readout errors.
 Misread = Callable[[int], Misreading | None]
 
 
 def corrected_signs(misread: Misread, qubits: Iterable[int]) -> Mapping[int, tuple[float, float]]:
-    """For each of these declared qubits that is misread, what Z counts for where it reads 0, and where it reads 1.
+    """The corrected values of Z for the readings 0 and 1 of each declared qubit that has readout errors.
 
     Raises:
-        ProgramUnsupported: a qubit reads the same, whatever it is.
+        ProgramUnsupported: the reading of a qubit does not depend on its state.
     """
     found = {}
     for qubit in qubits:
@@ -36,7 +37,7 @@ def corrected_signs(misread: Misread, qubits: Iterable[int]) -> Mapping[int, tup
 
 
 def sign_slopes(reading: Misreading) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The derivatives of what Z counts for where a qubit reads 0, and where it reads 1: by `p01`, and by `p10`."""
+    """The derivatives of the corrected values of Z for the readings 0 and 1: first by `p01`, then by `p10`."""
     p01, p10 = reading
     scale = 2 / (1 - p01 - p10) ** 2
     return (scale * (1 - p10), -scale * p10), (scale * p01, -scale * (1 - p01))
@@ -46,7 +47,7 @@ def determinant_of(reading: Misreading, qubit: int) -> float:
     """The determinant of the confusion matrix of a qubit.
 
     Raises:
-        ProgramUnsupported: it reads the same, whatever it is.
+        ProgramUnsupported: the reading of the qubit does not depend on its state.
     """
     determinant = 1 - reading.p01 - reading.p10
     if abs(determinant) < _MIN_DETERMINANT:
