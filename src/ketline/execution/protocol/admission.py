@@ -1,4 +1,4 @@
-"""The request of a simulator process for the whole machine, and its replies."""
+"""The request of a simulator process for the whole machine, and the replies of its parent."""
 
 import json
 
@@ -25,7 +25,7 @@ def decode_admission_request(data: bytes, request: Request, limits: ExecutionLim
     """Return the number of bytes that an admission request needs.
 
     Raises:
-        ValueError: it does not belong to this request, or needs more than the machine has.
+        ValueError: the message does not belong to this request, or exceeds the memory limit.
     """
     try:
         message = json.loads(data)

@@ -1,4 +1,4 @@
-"""The fields of dataclasses, as messages have them."""
+"""Converts dataclasses to the dictionaries that messages contain."""
 
 from collections.abc import Sequence
 from dataclasses import fields

@@ -18,7 +18,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _MAX_MESSAGE_CHARACTERS = 500
 _MAX_NAME_CHARACTERS = 255
 _MAX_WARNINGS = 100
-# The numbers of a profile that the statements of usage add up.
+# The numbers of a profile that usage statements sum.
 _MEASURES = ("parsing_seconds", "simulating_seconds", "processor_seconds", "memory_bytes")
 _MAX_MEASURED = 2.0**53
 

@@ -30,11 +30,11 @@ class Command(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A command for one program. The response repeats its `token`, which shows that they belong together.
+    """A command for one program. The response repeats its `token`, so that the parent can match the two.
 
     A spec without a time limit runs under the limit of the process. `drawing` is the format of a drawing. The process
-    gets only the fields of the spec that it needs to read and run the program; the others have their defaults there.
-    Programs of another `project` share no caches with it.
+    receives only the fields of the spec that it needs to read and run the program; the others keep their defaults.
+    Programs of different projects share no caches.
     """
 
     spec: TaskSpec
@@ -106,7 +106,7 @@ def _decode_options(data: dict[str, Any]) -> RunOptions:
 
 
 def _decode_noise(data: Any) -> Any:
-    """A stored model has its digest and its text, and no other noise has."""
+    """Decode noise: only a stored noise model has exactly the keys `digest` and `text`."""
     if isinstance(data, dict) and data.keys() == {"digest", "text"}:
         return StoredNoise(**data)
     return data

@@ -67,7 +67,7 @@ CommandResult = RunResult | Inspection | str
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The outcome of a request. `retiring` says that the process ends after it and must be replaced."""
+    """The outcome of a request. If `retiring`, the process ends after this response and must be replaced."""
 
     outcome: CommandResult | ExecutionFailed
     retiring: bool = False
@@ -79,7 +79,7 @@ def encode_response(response: Response, request: Request) -> bytes:
     if request.command is Command.INSPECT and isinstance(outcome, ExecutionFailed):
         message["others"] = [asdict(other.failure) for other in outcome.others]
     if isinstance(outcome, RunResult) and _is_single_run(request) and outcome.counts:
-        # First, where the parent finds them without decoding the message.
+        # The counts come first, so that the parent can find them without decoding the message.
         message = {"counts": outcome.counts} | message
         message["result"] = {"profile": outcome.profile}
     return _ENCODER.encode(message).encode()
@@ -97,7 +97,7 @@ def _encoded_outcome(outcome: CommandResult | ExecutionFailed) -> dict[str, obje
             return {"drawing": outcome}
 
 
-# Without spaces: the limit on the size of a result assumes that.
+# Without spaces, as the limit on the size of a result assumes.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=fields_of)
 
 
@@ -105,7 +105,7 @@ def decode_response(data: bytes, request: Request) -> Response:
     """Decode and check the response to a request.
 
     Raises:
-        ValueError: it is not a response to this request.
+        ValueError: the data is not a valid response to this request.
     """
     try:
         counts, rest = _split_counts(data, request)
@@ -119,7 +119,7 @@ def decode_response(data: bytes, request: Request) -> Response:
 
 
 def _split_counts(data: bytes, request: Request) -> tuple[EncodedCounts | None, bytes]:
-    """The counts with which the response to a single run begins, and the rest of it as JSON."""
+    """The counts at the start of the response to a single run, and the rest of the response as JSON."""
     if not data.startswith(_COUNTS_PREFIX):
         return None, data
     start = len(_COUNTS_PREFIX)

@@ -74,7 +74,7 @@ def _decode_point(data: dict[str, Any], request: Request) -> Point:
 
 
 def _decode_keyed_counts(data: Any) -> dict[str, int]:
-    """Counts by key; there can be many, so that all keys are checked at once."""
+    """Counts by key; checks all keys with one match, because there can be many."""
     if not isinstance(data, dict):
         raise ValueError("not counts")  # noqa: TRY004 - callers handle one error for all that is not a response
     counts: dict[str, int] = data
@@ -124,7 +124,7 @@ def _decode_derivatives(data: dict[str, Any], name: str, request: Request) -> Gr
 
 
 def _decode_gradients(data: Any, request: Request) -> Gradients:
-    """The gradients of each point, or those of a task that is no sweep."""
+    """The gradients at each point of a sweep, or those of a task without a sweep."""
     inputs, points = request.spec.inputs, number_of_points(request.spec.inputs)
     requested = observables_at(request.spec.options.observables, points or 1)
     each = [first_point(inputs)] if points is None else points_of(inputs)

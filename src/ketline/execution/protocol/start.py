@@ -1,4 +1,4 @@
-"""What passes when a simulator process starts: its limits as an argument, and its first message, `ready`."""
+"""Encodes the data exchanged when a simulator process starts: its limits, an argument, and its `ready` message."""
 
 import json
 from datetime import timedelta
@@ -18,8 +18,8 @@ def _fingerprint() -> str:
     return sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()[:16]
 
 
-# The parent compares the whole message with its own: where the package is replaced below a running worker, its next
-# child is of another version.
+# The parent compares the whole message with its own, because the package may be replaced while a worker runs: its next
+# child then runs another version.
 READY = f'"ready {_fingerprint()}"'.encode()
 
 
