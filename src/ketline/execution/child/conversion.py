@@ -20,8 +20,8 @@ def convert_program(spec: TaskSpec, limits: ExecutionLimits) -> RunResult:
     """Convert the program of a task of kind `convert`; its profile describes the program as it was read.
 
     Raises:
-        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot be read, or not be converted.
-        QubitQuotaExceeded: it declares more qubits than the quota of the task.
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: the program cannot be read or converted.
+        QubitQuotaExceeded: the program declares more qubits than the quota of the task.
     """
     assert spec.target is not None  # requests without one are rejected
     started = time.perf_counter()

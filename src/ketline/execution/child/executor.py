@@ -59,10 +59,10 @@ class Executor:
     def respond(self, request: Request, admit: Admit = always_admit) -> Response:
         """Respond to a request; after an outcome that may have damaged the process, the response retires it.
 
-        Before it runs a large program it calls `admit` for admission.
+        Calls `admit` before it runs a large program.
 
         Raises:
-            MachineBusy: admission was denied; the program has not begun.
+            MachineBusy: admission was denied; the program has not started.
         """
         self._reader.begin(request.project)
         self._quota.begin(admit, number_of_points(request.spec.inputs) or 1)
@@ -110,7 +110,7 @@ class Executor:
         return compute_outputs(run) if states_of(request.spec.options.outputs) else draw_counts(run)
 
     def inspect(self, request: Request) -> Inspection:
-        """Inspect the program, of a sweep as many points as there is time for; the estimated time is that of all."""
+        """Inspect the program; of a sweep, as many points as time allows. The estimated time covers all points."""
         points = number_of_points(request.spec.inputs)
         with soft_time_limit(self._soft_limit_seconds(request)):
             return self._inspect(request) if points is None else inspect_sweep(request, self._inspect, points)
@@ -121,7 +121,7 @@ class Executor:
         return inspect_program(program, self._simulator, request.spec, time.process_time() - started, plan)
 
     def _planned(self, request: Request) -> tuple[Program, Callable[[], Planned]]:
-        """The program of a request that is no sweep, and what plans its simulation."""
+        """The program of a request without a sweep, and a function that plans its simulation."""
         noise = noise_model_of(request, self._reader, self._simulator)
         if request.spec.options.gradient is not None and is_shifted(request.spec.options):
             return planned_shifts(request, self._reader, self._simulator, self._limits)
@@ -137,7 +137,7 @@ class Executor:
         return Planned(choice, run.program, run.shots, run.repeats)
 
     def _inspected(self, request: Request) -> Program:
-        """The program as it is read for counts, if the request is for some; but it must have the outputs as well."""
+        """The program read for counts if the request includes counts; the state outputs are checked in any case."""
         options = request.spec.options
         if not (outputs := states_of(options.outputs)):
             return self._reader.load(request, observed_by(request))

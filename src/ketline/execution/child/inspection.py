@@ -14,7 +14,7 @@ from ketline.execution.simulators.methods import Choice
 
 
 class Planned(NamedTuple):
-    """How a program would be simulated with a number of shots, and how often, as in different bases."""
+    """How a program would be simulated with `shots` shots, and how often, for example in several bases."""
 
     choice: Choice
     program: Program
@@ -31,7 +31,7 @@ def inspect_program(
 ) -> Inspection:
     """Inspect the program of a task, which would be simulated by this plan.
 
-    Its estimated time includes that of reading it here.
+    The estimated time includes `reading_seconds`.
     """
     lowered = program.lowered
     qubits = lowered.num_qubits

@@ -38,10 +38,11 @@ def main(fd: int, limits: ExecutionLimits, use: ResourceUse) -> None:
 def run(pipe: Connection, executor: Executor, limits: ExecutionLimits, use: ResourceUse) -> None:
     """Warm up, send `ready`, and serve requests until the parent closes the socket."""
     executor.warm_up()
-    # So that collections, which begin now, skip a hundred thousand objects of libraries; hardly any of them is garbage.
+    # Collections need not visit the hundred thousand objects of libraries, of which hardly any are garbage.
     gc.freeze()
     gc.enable()
-    # From now on only crashing libraries write to stderr: Python's would contain programs, which the parser prints.
+    # From now on only crashing libraries write to stderr. Python's `sys.stderr` is redirected, as the parser prints
+    # parts of programs to it.
     with (
         MemoryGrowth(limits.growth_bytes) as growth,
         Path(os.devnull).open("w") as nowhere,
@@ -78,7 +79,7 @@ def bound_resources(limits: ExecutionLimits) -> None:
 
 
 def serve(pipe: Connection, executor: Executor, growth: MemoryGrowth, use: ResourceUse) -> None:
-    """Respond to requests until the parent closes the socket, or a response says that this process retires."""
+    """Respond to requests until the parent closes the socket, or a response retires this process."""
     small, _ = resource.getrlimit(resource.RLIMIT_AS)
     retiring = False
     while not retiring:
@@ -101,7 +102,7 @@ def serve(pipe: Connection, executor: Executor, growth: MemoryGrowth, use: Resou
 
 
 class _AdmissionRequest:
-    """Requests admission from the parent, and raises the limit on memory when it is granted."""
+    """Requests admission from the parent, and raises the limit on address space when it is granted."""
 
     def __init__(self, pipe: Connection, request: Request) -> None:
         self._pipe = pipe

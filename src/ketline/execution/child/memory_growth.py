@@ -28,7 +28,7 @@ class MemoryGrowth:
         os.close(self._descriptor)
 
     def exceeded(self) -> bool:
-        """Whether the process has grown by more than `limit_bytes`, also after a garbage collection."""
+        """Whether the process has grown by more than `limit_bytes`, even after a garbage collection."""
         if not self._above_limit():
             return False
         gc.collect()

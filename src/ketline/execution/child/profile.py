@@ -1,4 +1,4 @@
-"""Makes the profile of a task, of the first point of a sweep."""
+"""Creates the profile of a task; for a sweep, it describes the first point."""
 
 from ketline.domain.results.result import Profile, Register
 from ketline.domain.tasks.seeds import SEED_SCHEME
@@ -11,7 +11,7 @@ from ketline.execution.simulators.saving import Saved
 def profile_of(
     program: Program, simulation: Simulation | Expectation | Differentiated | Saved, stopwatch: Stopwatch
 ) -> Profile:
-    """The profile of a run, with the times of all points."""
+    """The profile of a run; its times include all points of a sweep."""
     return Profile(
         method=simulation.method,
         method_reason=simulation.reason,

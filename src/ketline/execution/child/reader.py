@@ -1,4 +1,4 @@
-"""Reads the programs of requests, and caches those that are read again."""
+"""Reads the programs of requests, and caches short programs for later requests."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -25,9 +25,9 @@ _MAX_CACHED_CHARACTERS = 1 << 14
 class ProgramReader:
     """Reads programs one after another.
 
-    Projects share no cached programs, nor what was cached under these: a program that is read or run faster than
-    others would tell a project that another one ran the same. The scanner's caches are of one project at a time.
-    `load` reads a program; those for devices are read by `devices`.
+    Projects share neither cached programs nor the results cached for them: otherwise a project could tell, from how
+    fast a program is read or run, that another project ran the same program. The scanner's caches contain data of only
+    one project at a time. `load` reads a program; `devices` reads programs for devices.
     """
 
     def __init__(self, limits: ExecutionLimits, load: Callable[..., Program] = load_program) -> None:
@@ -39,7 +39,7 @@ class ProgramReader:
         self._project: ProjectName | None = None
 
     def begin(self, project: ProjectName) -> None:
-        """Read programs of this project from now on."""
+        """Switch to a project; clears the caches that are not keyed by project. Called before each request."""
         if project != self._project:
             scanner.clear_caches()  # guard: project.scanner
             ancillas.clear_caches()  # guard: project.gates
@@ -64,7 +64,7 @@ class ProgramReader:
         )
 
     def loader(self, request: Request, observed: Observed) -> Callable[[Mapping[str, InputValue]], Program]:
-        """A function that gives the program for values of its inputs; one without a sweep is read with its own."""
+        """A function that returns the program for given input values; without a sweep, it uses those of the request."""
         if number_of_points(request.spec.inputs) is None:
             return lambda _: self.load(request, observed)
         return self.at_points(request, observed)
@@ -82,10 +82,10 @@ class ProgramReader:
     def sloped(self, request: Request) -> SlopedReader:
         """Parse the program of a task with a gradient, and return a function that reads it for values of its inputs.
 
-        With noise or shots it has the gates that it is written in, to which errors attach.
+        With noise or shots, the program keeps the gates that it is written in, because errors attach to these.
 
         Raises:
-            GradientInvalid: it has no such inputs; also from the function.
+            GradientInvalid: the program does not have the inputs to differentiate by; the function raises it too.
         """
         spec, observables = request.spec, request.spec.options.observables
         if spec.options.device is not None:
@@ -108,7 +108,7 @@ class ProgramReader:
 
 
 def observed_by(request: Request) -> Observed:
-    """The qubits that the observables of a task act on; None if it has none."""
+    """The qubits that the observables of a task act on; None if the task has no observables."""
     observables = request.spec.options.observables
     return support_of(observables) if observables else None
 
@@ -126,5 +126,5 @@ def _read_for(
     *,
     noisy: bool = False,
 ) -> Program:
-    """Read a program without inputs; the project is a part of the key under which it is cached."""
+    """Read a program without inputs; the project is only part of the cache key."""
     return read(text, form=form, observed=observed, noisy=noisy)

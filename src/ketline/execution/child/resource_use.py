@@ -1,6 +1,6 @@
-"""Measures what each program takes of a simulator process: processor time, and the peak of its memory.
+"""Measures the processor time and the peak memory that a simulator process uses for each program.
 
-`ketline.simulator` makes the value before confinement, and `child/main.py` measures with it.
+`ketline.simulator` creates the `ResourceUse` before confinement, and `child/main.py` measures with it.
 """
 
 import os
@@ -11,7 +11,7 @@ from dataclasses import replace
 from ketline.domain.results.result import RunResult
 from ketline.execution.protocol.responses import Response
 
-# Source: proc_pid_clear_refs(5): resets the peak resident set size to the present one.
+# Source: proc_pid_clear_refs(5): resets the peak resident set size to the current size.
 _CLEAR_REFS, _RESET_PEAK = "/proc/self/clear_refs", b"5"
 # Not `getrusage`, whose peak is at least that of the process that started this one.
 _STATUS, _PEAK = "/proc/self/status", re.compile(rb"VmHWM:\s+(\d+) kB")
@@ -22,7 +22,7 @@ class ResourceUse:
     """The resources that this process used since `begin`; memory is unknown where the kernel cannot reset its peak."""
 
     def __init__(self, clear_refs: str = _CLEAR_REFS) -> None:
-        """Open files of the process, one of which can only be opened before confinement."""
+        """Open the files in /proc to measure with; `clear_refs` can only be opened before confinement."""
         self._started = time.process_time()
         try:
             self._reset: int | None = os.open(clear_refs, os.O_WRONLY | os.O_CLOEXEC)
@@ -31,13 +31,13 @@ class ResourceUse:
         self._status = os.open(_STATUS, os.O_RDONLY | os.O_CLOEXEC)
 
     def begin(self) -> None:
-        """Measure from now on."""
+        """Start a new measurement."""
         self._started = time.process_time()
         if self._reset is not None:
             os.write(self._reset, _RESET_PEAK)
 
     def added_to(self, response: Response) -> Response:
-        """A response with what was used in its profile, if it has one."""
+        """The response with the measured use added to its profile; unchanged if it contains no run result."""
         result = response.outcome
         if not isinstance(result, RunResult):
             return response

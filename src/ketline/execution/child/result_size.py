@@ -15,7 +15,7 @@ def check_values(values: int, limits: ExecutionLimits) -> None:
     """Check the number of expectation values before anything is simulated.
 
     Raises:
-        ProgramTooLarge: they are more than a result may have.
+        ProgramTooLarge: there are more values than a result may contain.
     """
     most = limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
     if values > most:
@@ -28,7 +28,7 @@ def check_gradients(sizes: Mapping[str, int], observables: int, limits: Executio
     `sizes` are the numbers of elements of the inputs by name, `observables` is their number, summed over all points.
 
     Raises:
-        ProgramTooLarge: they have more numbers than a result may have.
+        ProgramTooLarge: the gradients have more numbers than a result may contain.
     """
     # 4 for the quotes, colon and comma around a name.
     each = sum(len(name) + 4 + _CHARACTERS_OF_A_VALUE * size for name, size in sizes.items())
@@ -44,7 +44,7 @@ def check_outputs(outputs: Sequence[RequestedOutput], qubits: int, points: int, 
     """Check the size of outputs of a program by its number of qubits, before anything is simulated.
 
     Raises:
-        ProgramTooLarge: they have more numbers than a result may have.
+        ProgramTooLarge: the outputs have more numbers than a result may contain.
     """
     most = limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
     if points * sum(numbers_in(one, qubits) for one in outputs) > most:
@@ -58,7 +58,7 @@ def check_size(characters: int, simulation: Simulation, limits: ExecutionLimits)
     """Check the size of a result; the message describes `simulation`, the last one in it.
 
     Raises:
-        ProgramTooLarge: it is larger than a result may be.
+        ProgramTooLarge: the result exceeds the maximum size.
     """
     if characters <= limits.max_result_bytes:
         return

@@ -1,4 +1,4 @@
-"""Limits the time of reading a program by an alarm, and measures reading and simulating."""
+"""Limits the time for reading a program with an alarm, and measures the time of reading and simulating."""
 
 import signal
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# An exception that the alarm raises inside a callback can be lost there; so the alarm repeats.
+# The alarm repeats, because an exception that it raises inside a callback can be lost there.
 _ALARM_REPEATS_SECONDS = 0.5
 # Zero seconds would disable the alarm.
 _MIN_SECONDS = 1e-3
@@ -18,9 +18,10 @@ class SoftTimeLimit(BaseException):
 
 @contextmanager
 def soft_time_limit(seconds: float) -> Iterator[None]:
-    """Raise `SoftTimeLimit` in the block after `seconds`. That interrupts only Python code, not Aer.
+    """Raise `SoftTimeLimit` in the block after `seconds`. The exception interrupts only Python code, not Aer.
 
-    A block in which the exception was lost, in a callback of the garbage collector for example, raises it at its end.
+    If the exception was lost inside the block, for example in a callback of the garbage collector, it is raised at the
+    end of the block.
     """
     rung = False
 
@@ -40,7 +41,7 @@ def soft_time_limit(seconds: float) -> Iterator[None]:
 
 
 class Stopwatch:
-    """Adds up the seconds of reading, which are limited, and of simulating."""
+    """Sums the seconds of reading, which are limited, and those of simulating."""
 
     def __init__(self, limit_seconds: float) -> None:
         self._limit_seconds = limit_seconds

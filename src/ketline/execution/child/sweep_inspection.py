@@ -1,4 +1,4 @@
-"""Inspects the points of a sweep, as many as there is time for. Used by the executor."""
+"""Inspects as many points of a sweep as time allows. Used by the executor."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,10 +19,10 @@ def inspect_sweep(request: Request, inspect: Callable[[Request], Inspection], po
     """The inspection of the first point, with what follows from others: a failure, the memory, the time of all points.
 
     After the first point come the last one and others, evenly spaced, until all are inspected or half a second of
-    processor time has passed. Those that are left are expected to take the mean time.
+    processor time has passed. The remaining points are assumed to take the mean time.
 
     Raises:
-        ExecutionFailed: as `inspect` does, of the first point.
+        ExecutionFailed: as `inspect` does for the first point.
     """
     ends = time.process_time() + _SECONDS
     requests = _requests(request, points)
@@ -50,7 +50,7 @@ def inspect_sweep(request: Request, inspect: Callable[[Request], Inspection], po
 
 
 def _failed(first: Inspection, failure: Failure, number: int) -> Inspection:
-    """The inspection of a sweep of which a point cannot run; a task has the same failure."""
+    """The inspection of a sweep with a point that cannot run; a task with this sweep fails in the same way."""
     told = replace(failure, message=f"at point {number}: {failure.message}")
     return replace(first, failure=told, method=None, method_reason=None, memory_bytes=None, estimated_seconds=None)
 
@@ -66,7 +66,7 @@ def _requests(request: Request, points: int) -> Sequence[Request]:
 
 
 def _spread(points: int) -> Iterator[int]:
-    """The numbers of all points but the first: the last one, that in the middle, those in the middle of halves, …"""
+    """The numbers of all points but the first: the last one, the middle one, the middles of both halves, and so on."""
     last = points - 1
     if last:
         yield last

@@ -36,7 +36,7 @@ class RunContext:
 
     @property
     def points(self) -> int | None:
-        """The number of points of a sweep; None if the task is none."""
+        """The number of points of a sweep; None if the task is not a sweep."""
         return number_of_points(self.spec.inputs)
 
     def inputs(self) -> Sequence[Mapping[str, InputValue]] | Iterator[Mapping[str, InputValue]]:
@@ -55,10 +55,10 @@ class RunContext:
         return Calibration(self.simulator, noise, mitigation, self.spec.options.seed)
 
     def noise_model(self) -> NoiseModel | None:
-        """The noise of the task, checked.
+        """The noise model of the task, checked against its options.
 
         Raises:
-            NoiseInvalid: it is not a physical model.
+            NoiseInvalid: the noise is not a physical model.
             ProgramUnsupported: the task has outputs that only a single pure state has; or a device with a unitary, a
                 statevector at a place, or noise of its own.
         """

@@ -1,4 +1,4 @@
-"""Corrects the counts of a task for readout errors, those of a sweep at each point."""
+"""Corrects the counts of a task for readout errors; called for each point of a sweep."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,7 +13,7 @@ _NUMBERS = 2
 
 
 class CorrectedSimulation(NamedTuple):
-    """A simulation that says that its counts were corrected, the corrected ones, and about how many characters."""
+    """A simulation whose reason names the correction, the corrected counts, and their approximate size as JSON."""
 
     simulation: Simulation
     result: Mapping[str, object] | None = None
@@ -21,10 +21,10 @@ class CorrectedSimulation(NamedTuple):
 
 
 def corrected(program: Program, simulation: Simulation, calibration: Calibration | None) -> CorrectedSimulation:
-    """The simulation of a program with its counts corrected; without a calibration as it is.
+    """The simulation of a program with its counts corrected; unchanged without a calibration.
 
     Raises:
-        ProgramUnsupported, ProgramTooLarge: they cannot be corrected.
+        ProgramUnsupported, ProgramTooLarge: the counts cannot be corrected.
     """
     if calibration is None:
         return CorrectedSimulation(simulation)

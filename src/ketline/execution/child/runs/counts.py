@@ -1,4 +1,4 @@
-"""Draws counts, for a sweep at each point."""
+"""Draws counts; for a sweep, at each point."""
 
 from dataclasses import replace
 

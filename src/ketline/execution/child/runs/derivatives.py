@@ -17,16 +17,16 @@ def by_input(read: SlopedProgram, slopes: Any, inputs: _Inputs) -> GradientsAtPo
     """The derivatives of each observable with respect to the inputs; `slopes`, float64, are those by angle.
 
     Raises:
-        GradientInvalid: one is not finite.
+        GradientInvalid: a derivative is not finite.
     """
     return _named(read, _summed(read, slopes, 1), inputs)
 
 
 def errors_by_input(read: SlopedProgram, errors: Any, inputs: _Inputs) -> GradientsAtPoint:
-    """The standard errors of derivatives with respect to inputs, from those with respect to angles: independent ones.
+    """The standard errors of derivatives with respect to inputs, from independent ones with respect to angles.
 
     Raises:
-        GradientInvalid: one is not finite.
+        GradientInvalid: a standard error is not finite.
     """
     return _named(read, np.sqrt(_summed(read, errors**2, 2)), inputs)
 

@@ -68,7 +68,7 @@ def _values(
     noise: NoiseModel | None,
     number: int,
 ) -> Mitigated:
-    """The values at a point: exact, or estimates from random numbers of its own."""
+    """The values at a point: exact, or estimates; each point of a sweep has a different seed."""
     options = run.spec.options
     if run.points is not None:
         options = replace(options, seed=seed_at(options.seed, number))

@@ -32,7 +32,7 @@ from ketline.execution.simulators.ensembles import is_unitary
 from ketline.execution.simulators.estimation import Estimator, planned_run
 from ketline.execution.simulators.gradients import Found, named_evaluations, named_shift_gradient, with_numbers
 
-# The largest difference of an angle that is computed in two ways.
+# The largest accepted difference between two computations of the same angle.
 _ROUNDING = 1e-9
 
 
@@ -55,7 +55,7 @@ class _Values:
     options: RunOptions
 
     def expectation(self, steps: Sequence[Step], number: int) -> Expectation:
-        """The values after steps; evaluations of other numbers have other random numbers."""
+        """The values after the steps; each evaluation `number` has a different seed."""
         program = replace(self.program, lowered=with_numbers(self.program.lowered, steps))
         if not self.options.sampled:
             return self.run.simulator.expect(program, self.observables, self.options.method, self.noise)
@@ -64,7 +64,7 @@ class _Values:
         return self.estimator.estimate(program, self.observables, shots, options, self.noise)
 
     def found(self, steps: Sequence[Step], number: int) -> Found:
-        """The same as arrays."""
+        """The result of `expectation`, as arrays."""
         found = self.expectation(steps, number)
         return Found(np.array(found.values), None if found.errors is None else np.array(found.errors))
 

@@ -1,4 +1,4 @@
-"""Zero-noise extrapolation of expectation values: finds them at several strengths of noise, and what they lead to."""
+"""Extrapolates expectation values at several noise strengths to zero noise."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ Find = Callable[[Program, RunOptions], Expectation]
 
 
 class Mitigated(NamedTuple):
-    """Values, and with an extrapolation what they were extrapolated from, as the result of a task has it."""
+    """Values and, if extrapolated, the data of the extrapolation in the format of a task's result."""
 
     expectation: Expectation
     extrapolation: Mapping[str, object] | None = None
@@ -33,7 +33,7 @@ def without_noise(
     find: Find,
     max_operations: int,
 ) -> Mitigated:
-    """The values of observables, extrapolated to no noise from those that `find` gives of folded programs.
+    """The values of observables, extrapolated to zero noise from the values that `find` returns for folded programs.
 
     Raises:
         ProgramUnsupported, ProgramTooLarge: the program cannot be folded, or as `find` does.
@@ -78,7 +78,7 @@ def _errors(limits: Sequence[Limit], found: Sequence[Expectation]) -> Sequence[f
 
 
 def _of_scale(options: RunOptions, number: int) -> RunOptions:
-    """With random numbers of its own for each scale factor."""
+    """The options with a different seed for each scale factor."""
     seed = None if options.seed is None else derived_seed(options.seed, "scale", number)
     return replace(options, seed=seed)
 
