@@ -1,4 +1,4 @@
-"""Transpiles programs for devices: their circuits on the qubits and in the gates of one."""
+"""Transpiles programs for devices: onto the qubits and into the gates of a device."""
 
 from ketline.execution.transpiling.device_programs import DevicePrograms
 from ketline.execution.transpiling.drawn import drawn_program

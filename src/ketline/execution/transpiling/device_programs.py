@@ -1,4 +1,4 @@
-"""Programs on devices: read by the front ends, transpiled, and lowered for the simulators."""
+"""Reads programs with the front ends, transpiles them for a device, and lowers them for the simulators."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ Values = Mapping[str, InputValue]
 _KEPT_DEVICES = 8
 _KEPT_PROGRAMS = 32
 _MAX_KEPT_CHARACTERS = 1 << 14
-# The operations that the transpiler gets: gates that no program can define otherwise, and those that keep them apart.
+# The operations passed to the transpiler: gates that no program can redefine, and operations that separate gates.
 _KEPT_OPERATIONS = AER_GATES | NO_GATES | NO_EFFECT | {"id"}
 
 
@@ -64,7 +64,7 @@ class _Reading(NamedTuple):
 
 
 class DevicePrograms:
-    """Reads programs for devices; what it keeps of devices and programs makes only calls for their project faster."""
+    """Reads programs for devices; caches devices, transpilers and programs separately for each project."""
 
     def __init__(self, limits: ExecutionLimits) -> None:
         self._limits = limits
@@ -73,18 +73,18 @@ class DevicePrograms:
         self._kept = lru_cache(_KEPT_PROGRAMS)(self._read)
 
     def device(self, run: DeviceRun, project: ProjectName) -> Device:
-        """The device of a task of a project."""
+        """The device of a task; projects share no cached devices."""
         return self._devices(project, _content_of(run))
 
     def load(self, spec: TaskSpec, project: ProjectName, observed: Observed = None) -> Program:
         """The program of a task on its device, with the inputs of its first point.
 
-        With `observed`, what it has in common with the task's observables or outputs.
+        With `observed`, the program is read for the observables or outputs of the task.
 
         Raises:
-            ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot run.
-            DeviceMismatch: it does not fit the device.
-            ObservablesInvalid, OutputsInvalid: it has no such state.
+            ProgramInvalid, ProgramUnsupported, ProgramTooLarge: the program cannot run.
+            DeviceMismatch: the program does not fit the device.
+            ObservablesInvalid, OutputsInvalid: the program does not have a state for the observables or outputs.
         """
         if spec.inputs or len(spec.circuit) > _MAX_KEPT_CHARACTERS:
             return self.reader(spec, project, observed)(first_point(spec.inputs))
@@ -95,18 +95,19 @@ class DevicePrograms:
         )
 
     def reader(self, spec: TaskSpec, project: ProjectName, observed: Observed = None) -> Callable[[Values], Program]:
-        """Parse a program; the function gives it for values of its inputs, and raises as `load` does."""
+        """Parse a program; the returned function reads it for given input values, and raises as `load` does."""
         placed, reading = self.placer(spec, project), _reading_of(spec)
         return lambda values: self._lowered(placed(values), reading, observed)
 
     def sloped(self, spec: TaskSpec, project: ProjectName, observed: Support) -> SlopedReader:
-        """Parse the program of a task with a gradient; the function gives it on the device, with slopes of its angles.
+        """Parse the program of a task with a gradient; the function returns it with the slopes of its angles.
 
-        It is transpiled with open angles, so that values and derivatives are those of one circuit.
+        The program is transpiled with open angles, so that values and derivatives belong to the same circuit.
 
         Raises:
-            As `load`.
-            GradientInvalid: it has no such inputs, or one decides more than angles; also from the function.
+            The exceptions of `load`.
+            GradientInvalid: the program lacks an input of the gradient, or an input decides more than angles; the
+                function raises it too.
         """
         reading = _reading_of(spec)
         read = open_reader(reading.text, self._limits, reading.form)
@@ -129,7 +130,7 @@ class DevicePrograms:
         return sloped
 
     def placer(self, spec: TaskSpec, project: ProjectName) -> Callable[[Values], PlacedProgram]:
-        """As `reader`, of programs that are not lowered for the simulators."""
+        """As `reader`, but the function returns a program that is not lowered for the simulators."""
         return self._placer(project, _reading_of(spec))
 
     def _read(self, project: ProjectName, reading: _Reading, observed: Observed) -> Program:
@@ -164,7 +165,7 @@ class DevicePrograms:
     def _lowered(self, placed: PlacedProgram, reading: _Reading, observed: Observed) -> Program:
         parsed, transpiled = placed
         noisy, most = reading.noisy, self._limits.max_operations
-        # Delays have the errors of the device only: noise that a task has of its own has none for them.
+        # Only the noise of a device has errors for delays; the noise of a task has none.
         circuit = with_idling(transpiled.circuit, transpiled.dt_ns) if reading.run.noise else transpiled.circuit
         qubits: Mapping[str | None, Sequence[int]] = {None: transpiled.placement.final_layout}
         bits, dephased = parsed.checked_bits, frozenset[int]()
@@ -205,15 +206,15 @@ def run_of(spec: TaskSpec) -> DeviceRun:
 
 
 def has_errors(spec: TaskSpec) -> bool:
-    """Whether the task's circuit has errors: those of its device, or of its noise."""
+    """Whether operations of the task's circuit have errors, from its device or from its noise."""
     return run_of(spec).noise or spec.options.noise is not None
 
 
 def _on_its_own_qubits(parsed: ParsedProgram, run: DeviceRun) -> DeviceRun:
-    """How a program whose qubits are physical is transpiled: `$3` is qubit 3 of the device.
+    """The run with the layout of a program that names physical qubits: `$3` is qubit 3 of the device.
 
     Raises:
-        DeviceMismatch: it declares qubits as well, or another layout is requested.
+        DeviceMismatch: the program also declares qubits, or another layout is requested.
     """
     where = f"for the device '{run.name}' this program"
     if parsed.declared.qubits:

@@ -1,4 +1,4 @@
-"""The circuit of a program on a device, for drawings."""
+"""Provides the circuit of a program on a device for drawings."""
 
 from dataclasses import replace
 

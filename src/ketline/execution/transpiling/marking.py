@@ -1,9 +1,9 @@
-"""Marks places in a circuit before it is transpiled, so that afterwards it is known where its qubits are there.
+"""Marks places in a circuit before transpilation, to find the device qubits of its qubits at each place afterwards.
 
 A place becomes a barrier on all qubits. The transpiler moves no operation across it, and when it moves qubits, by
-routing or by leaving a swap out, it writes the qubits on which they are then, in the same order. Outputs of states need
-that: between the start and the end of a circuit the transpiler says nowhere where its qubits are, and it leaves out
-gates before a measurement that change only phases.
+routing or by leaving a swap out, it rewrites the barrier on the new qubits, in the same order. Outputs of
+states need the marks: the transpiler does not report where qubits are between the start and the end of a circuit, and
+it removes gates before a measurement that change only phases.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def marked(circuit: Any) -> Any:
         if instruction.name == PLACE:
             _mark(result, f"{_PREFIX}{instruction.label}")
         elif instruction.name == _BARRIER:
-            # With a label of its own it could be taken for a mark.
+            # Remove the label, which could be mistaken for a mark.
             result.append(Barrier(len(instruction.qubits)), instruction.qubits, copy=False)
         else:
             result.append(instruction, copy=False)

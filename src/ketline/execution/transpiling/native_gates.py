@@ -1,4 +1,4 @@
-"""Writes gates on one qubit in the gates that a device has there: for the bases of estimates, and for inverses."""
+"""Expresses single-qubit gates in the gates of a device. Used for measurement bases and for inverses of gates."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -17,7 +17,7 @@ _KEPT = 4096
 
 
 class NativeGateWriter:
-    """Writes gates for one device; the global phase of what it writes may be another."""
+    """Writes gates for one device; they may differ from the given gates in their global phase."""
 
     def __init__(self, device: Device, target: Any) -> None:
         self._device = device
@@ -35,10 +35,10 @@ class NativeGateWriter:
         return (name, qubits) in self._gates
 
     def native(self, gates: Sequence[Any], qubit: int) -> Sequence[Any]:
-        """Gates of the device that do on a qubit what these do one after another.
+        """Gates of the device on a qubit that are equivalent to `gates`, applied in order.
 
         Raises:
-            DeviceMismatch: it has no such gates there.
+            DeviceMismatch: the gates of the device on this qubit cannot express `gates`.
         """
         return self._written(tuple((type(gate), tuple(map(float, gate.params))) for gate in gates), qubit)
 

@@ -1,4 +1,4 @@
-"""Qiskit's transpiler for one device: circuits on the device's qubits, in its gates."""
+"""Transpiles circuits with Qiskit onto the qubits and into the gates of one device."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ _MAX_REASON_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transpiled:
-    """A circuit on all qubits of a device, by their numbers, with the bits of the program; and where that is.
+    """A circuit on all qubits of a device, by their numbers, with the bits of the program, and its placement.
 
     `dt_ns` is the unit of its delays in `dt`, if the device has one. `gates` writes further gates for the device.
     """
@@ -63,7 +63,7 @@ class Transpiler:
         If it is `pinned`, its qubits stay where the layout of the run places them, as physical qubits do in OpenQASM 3.
 
         Raises:
-            DeviceMismatch: it does not fit the device, or the device lacks an operation.
+            DeviceMismatch: the circuit does not fit the device, or the device lacks an operation.
         """
         self._require_room(circuit.num_qubits, run)
         # Without routing the transpiler leaves no swap out either. Qiskit's routing moves qubits back at the end of a
@@ -112,7 +112,7 @@ class Transpiler:
             raise self._mismatch(f"does not fit its initial_layout, {why}")
 
     def _require_gates(self, circuit: Any) -> None:
-        """Every operation must be one of the device: others would run without errors."""
+        """Require that the device has every operation, because any other would be simulated without errors."""
         for name, qubits in operations_in(circuit, range(circuit.num_qubits)):
             if name not in _ANYWHERE and not self._gates.has_gate(name, qubits):
                 where = ", ".join(map(str, qubits))
@@ -135,7 +135,7 @@ class Transpiler:
 
 
 def bound_search(stage: Any) -> None:
-    """Let the searches for a layout in a stage of a pass manager end, `VF2Layout` after `MAX_SEARCH_STEPS`.
+    """Bound the layout searches in a stage of a pass manager: `VF2Layout` ends after `MAX_SEARCH_STEPS`.
 
     `VF2PostLayout`, which moves no qubit but the whole circuit, ends after `MAX_REFINEMENT_STEPS`.
     """
@@ -150,7 +150,7 @@ def bound_search(stage: Any) -> None:
 
 
 def leaves_loops(circuit: Any) -> bool:
-    """Whether a circuit has a `break` or `continue`, in its blocks too."""
+    """Whether a circuit or one of its blocks contains a `break` or `continue`."""
     return any(
         instruction.name in _JUMPS
         or (instruction.is_control_flow() and any(map(leaves_loops, instruction.operation.blocks)))
@@ -159,7 +159,7 @@ def leaves_loops(circuit: Any) -> bool:
 
 
 def _misfit(layout: Sequence[int], qubits: int, most: int) -> str:
-    """Why a layout is not one of a program with so many qubits on a device with `most`; empty if it is one."""
+    """Why a layout does not place `qubits` qubits on a device with `most`; empty if the layout is valid."""
     if len(layout) != qubits:
         numbers = f"{_counted(len(layout), 'entry', 'entries')} for {_counted(qubits, 'qubit', 'qubits')}"
         return f"which has {numbers}: give one qubit of the device for each qubit of the program, in order"
