@@ -11,7 +11,7 @@ Counted = tuple[dict[str, int], Sequence[str] | None]
 
 _BITS_OF_A_WORD = 64
 _ZERO, _SPACE = ord("0"), ord(" ")
-# From here on arrays are faster than Python's numbers; measured.
+# From this number of outcomes on, arrays are faster than Python integers; measured.
 MANY_OUTCOMES = 32
 
 
@@ -49,7 +49,7 @@ class KeyFormat:
 
 
 def counts_of(shown: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Counts in the order of their keys; those of outcomes that show the same key are added up.
+    """Counts in the order of their keys; counts of outcomes with the same key are summed.
 
     `get_counts` would merge outcomes that differ only in single bits when registers exist as well.
     """

@@ -1,6 +1,6 @@
-"""How long a simulation will take, by a simple model: a time for each operation and each number that it touches.
+"""Predicts how long a simulation takes: a time for each operation and each number that it touches.
 
-Inspections report it, and the slot for short programs decides by it.
+Inspections report the prediction, and the slot for short programs bases its admission on it.
 
 The model knows the state's size, the operations, the number of shots and the engines that may be used, and nothing of
 the machine: how far it was off on one is in specs/validate.md.

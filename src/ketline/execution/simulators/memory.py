@@ -1,4 +1,4 @@
-"""Whether a state fits into the memory, known before anything is allocated; the methods check it."""
+"""Checks whether a state fits into memory before anything is allocated. Used by the methods."""
 
 from ketline.domain.errors import ProgramTooLarge
 from ketline.execution.circuit.passes.lowered import Lowered
@@ -8,10 +8,10 @@ BYTES_PER_AMPLITUDE = 16
 
 
 def require_room(lowered: Lowered, needed: int, memory_bytes: int, how: str = "") -> None:
-    """Compare what a state takes with the limit; `how` says after the number of qubits how they are simulated.
+    """Check the memory that a state needs against the limit; the message appends `how` to the number of qubits.
 
     Raises:
-        ProgramTooLarge: it does not fit; with the estimate.
+        ProgramTooLarge: the state does not fit; the message contains the estimate.
     """
     if needed <= memory_bytes:
         return

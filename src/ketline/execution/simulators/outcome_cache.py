@@ -1,4 +1,4 @@
-"""Caches what the outcomes of programs are drawn from. Used by the methods that simulate a final state."""
+"""Caches the sources from which the outcomes of programs are drawn. Used by the methods that simulate a final state."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.sampling import OutcomeSource
 
 _MAX_SOURCES = 64
-# Sixteen programs of 16 qubits; what takes more than a quarter is not cached.
+# Enough for sixteen programs of 16 qubits; a source larger than a quarter of it is not cached.
 _MAX_BYTES = 8 << 20
 _MAX_BYTES_EACH = _MAX_BYTES // 4
 
 
 class OutcomeCache:
-    """The sources that were used last, up to a number and a size in total.
+    """The most recently used sources, up to a maximum number and a maximum total size.
 
     They are cached by program, not by text: what gives the same program again gives the same distribution.
     """
@@ -24,7 +24,7 @@ class OutcomeCache:
         self._bytes = 0
 
     def get(self, program: Program, make: Callable[[], OutcomeSource], *, exact: bool) -> OutcomeSource:
-        """The source of a program, made if it is not cached; a program may have one of each value of `exact`."""
+        """The source of a program, created by `make` if not cached; each value of `exact` has a separate source."""
         key = program, exact
         source = self._sources.get(key)
         if source is None:

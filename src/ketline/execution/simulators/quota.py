@@ -1,4 +1,4 @@
-"""The memory and threads that the current program may use: a slot's quota, or the whole machine once it was admitted.
+"""The memory and threads that the current program may use: a slot's quota, or the whole machine once admitted.
 
 For the child process only.
 """
@@ -12,7 +12,8 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.durations import simulating_seconds
 from ketline.execution.simulators.methods import SIMULATION_METHODS, Choice
 
-# From here on several threads pay and a program takes seconds: a statevector of 22 qubits; see specs/admission.md.
+# The size of a statevector of 22 qubits: from here on several threads are worthwhile, and a program takes seconds; see
+# specs/admission.md.
 LARGE_BYTES = 64 << 20
 
 # Whether a program whose state takes this many bytes may use the whole machine; False while another one does.
@@ -20,7 +21,7 @@ Admit = Callable[[int], bool]
 
 
 def always_admit(_needed: int) -> bool:
-    """Always admits: nothing else shares the machine."""
+    """Admit every program, where no other process shares the machine."""
     return True
 
 
@@ -48,13 +49,13 @@ class Quota:
         self.whole = False
 
     def repeat(self, runs: int) -> None:
-        """Say that the program runs its circuit so often, where that is known only once it was read."""
+        """Raise the number of runs of the circuit to `runs`, when it is known only after reading the program."""
         self._runs = max(self._runs, runs)
 
     def require(self, lowered: Lowered, choice: Choice, shots: int) -> None:
-        """Reserve what a circuit needs; ask for the whole machine where that exceeds the quota of a slot.
+        """Require admission to the whole machine if a circuit exceeds the quota of a slot.
 
-        A process for short programs asks before a long one too.
+        A process for short programs also requires admission for a long program.
 
         Raises:
             MachineBusy: another program has the machine, or this one is too long for this process.
@@ -69,7 +70,7 @@ class Quota:
         self.whole = True
 
     def _is_long(self, lowered: Lowered, choice: Choice, shots: int) -> bool:
-        """Whether the program takes too long for this process, by prediction; what cannot be predicted may."""
+        """Whether the program takes too long for this process, by prediction; True if its time cannot be predicted."""
         longest = self._limits.longest_seconds
         if longest is None:
             return False

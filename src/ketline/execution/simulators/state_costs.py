@@ -56,7 +56,7 @@ _PER_AMPLITUDE_MEASURED = 8e-9
 
 
 def seconds_of_gates(lowered: Lowered, engine: Engine) -> float:
-    """Building the state of a circuit that is measured at its end, with what a task takes beside it."""
+    """The seconds to build the state of a circuit measured at its end, including the fixed time of a task."""
     costs, size, gates = _COSTS[engine], 2.0**lowered.num_qubits, sum(lowered.operations.values())
     if engine is Engine.AER:
         return FIXED + costs.start + gates * (costs.gate + _AER_AMPLITUDE * size)
@@ -75,14 +75,14 @@ def _seconds_of_an_amplitude(lowered: Lowered) -> float:
 
 
 def _seconds_of_a_pass(qubits: int) -> float:
-    """A rotation of one qubit on Lightning, for each amplitude."""
+    """The seconds of a single-qubit rotation on Lightning for each amplitude."""
     if qubits <= _IN_NEAR_CACHE:
         return _LIGHTNING_NEAR
     return _LIGHTNING_FAR if qubits <= _IN_FAR_CACHE else _LIGHTNING_MEMORY
 
 
 def seconds_of_samples(lowered: Lowered, shots: int, engine: Engine) -> float:
-    """Drawing shots from the state, and writing their outcomes."""
+    """The seconds to draw shots from the state and to write their outcomes."""
     costs, measured = _COSTS[engine], lowered.final_measurements or ()
     size, outcomes = 2.0**lowered.num_qubits, 2.0 ** len(measured)
     if draws_exactly(measured, shots):
@@ -93,12 +93,12 @@ def seconds_of_samples(lowered: Lowered, shots: int, engine: Engine) -> float:
 
 
 def seconds_of_a_gate(qubits: int) -> float:
-    """A gate of those that programs have most, on Lightning."""
+    """The seconds of a typical gate on Lightning."""
     return _COSTS[Engine.LIGHTNING].gate + _WEIGHT_OF_MOST * _seconds_of_a_pass(qubits) * 2.0**qubits
 
 
 def seconds_shot_by_shot(lowered: Lowered, shots: int) -> float:
-    """Running a circuit that is not measured at its end only on Aer, for every shot."""
+    """The seconds to run a circuit on Aer shot by shot, as one with measurements before its end requires."""
     operations, size = sum(lowered.operations.values()), 2.0**lowered.num_qubits
     measured = lowered.operations["measure"] + lowered.operations["reset"]
     gates = operations * _PER_OPERATION_OF_A_SHOT + (operations - measured) * _PER_AMPLITUDE_OF_A_SHOT * size
