@@ -114,8 +114,8 @@ def call(function: Callable[..., float], number: Dual) -> Dual:
     """The value of a function of module `math`, whose derivative is known, at a dual number.
 
     Raises:
-        GradientInvalid: it is not, or the function has no slope there.
-        ValueError, ArithmeticError: the function has no value there.
+        GradientInvalid: its derivative is not known, or it has no derivative at this number.
+        ValueError, ArithmeticError: the function has no value at this number.
     """
     slope, name = _SLOPES.get(function), _NAMES.get(function, function.__name__.strip("_"))
     if slope is None:

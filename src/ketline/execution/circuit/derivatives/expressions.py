@@ -46,8 +46,8 @@ def evaluated(expression: ParameterExpression, numbers: Numbers) -> Any:
     """The value of an expression: a dual number where a parameter is one, else a float.
 
     Raises:
-        GradientInvalid: it has no derivative there.
-        ValueError, ArithmeticError, TypeError: it has no real value there.
+        GradientInvalid: the expression has no derivative at these numbers.
+        ValueError, ArithmeticError, TypeError: the expression has no real value at these numbers.
     """
     stack: list[Any] = []
     for code, left, right in _operations(expression):

@@ -15,8 +15,8 @@ def constant(node: Any, integer: Callable[[Any], int]) -> Number:
     """The value of a constant expression; `integer` evaluates parts of type Bool and Uint.
 
     Raises:
-        ProgramUnsupported: it is not constant, or a duration.
-        ProgramInvalid: it is not a finite number.
+        ProgramUnsupported: the expression is not constant, or is a duration.
+        ProgramInvalid: its value is not a finite number.
     """
     value = _value(node, integer)
     if not math.isfinite(value):

@@ -43,8 +43,8 @@ class Evaluator:
         """The bits of a value of type Bool or Uint, which is needed only if `where` holds.
 
         Raises:
-            ProgramUnsupported: it has another type or cannot be computed on bits.
-            ProgramTooLarge: it is too wide.
+            ProgramUnsupported: the value has another type, or cannot be computed on bits.
+            ProgramTooLarge: the value is too wide.
         """
         match node:
             case expr.Value():

@@ -65,9 +65,9 @@ def lower_dynamic(circuit: Any, limits: ExecutionLimits) -> Dynamic:
     """Rewrite a circuit; the result has the same qubits, and the same bits followed by new ones.
 
     Raises:
-        ProgramUnsupported: it has a construct that cannot be rewritten, by name.
+        ProgramUnsupported: the circuit has a construct that cannot be rewritten; the message names it.
         ProgramInvalid: an expression has no value.
-        ProgramTooLarge: it expands to more operations or bits than allowed, or nests too deeply.
+        ProgramTooLarge: the circuit expands to more operations or bits than allowed, or nests too deeply.
     """
     writer = BitWriter(circuit, limits)
     rewriter = _Rewriter(writer, limits)

@@ -39,7 +39,7 @@ class FinalState:
         """The indices of the qubits that are needed at each place, of a circuit's `qubits` qubits; None is the end.
 
         Raises:
-            OutputsInvalid: it does not have one of them, or has no qubits at all.
+            OutputsInvalid: the circuit lacks one of these qubits, or has no qubits at all.
         """
         if not qubits:
             raise OutputsInvalid("the program has no qubits, so it has no state: declare some, or ask for counts")

@@ -49,7 +49,7 @@ def route(steps: Sequence[Step], qubits: int, most_blocks: int) -> Route:
     """Place qubits on a line and make those of every gate neighbours; measurements are left out.
 
     Raises:
-        RouteTooLong: it has more than `most_blocks` blocks.
+        RouteTooLong: the route has more than `most_blocks` blocks.
     """
     gates = [step for step in steps if step[0] not in _IGNORED]
     groups = [operands for _, operands, _, _, _ in gates if len(operands) > 1]

@@ -40,7 +40,7 @@ def value_of(node: Any, columns: Mapping[Any, int]) -> Value:
     """The function that evaluates an expression, or a pair as condition; `columns` has the column of each bit.
 
     Raises:
-        NotVectorized: it is none of those that are evaluated here.
+        NotVectorized: the expression has a form that is not evaluated here.
     """
     match node:
         case (target, value):

@@ -57,7 +57,7 @@ def flow_of(steps: Sequence[Step], qubits: int, bits: Sequence[Any]) -> Sequence
     """The instructions of a lowered circuit, given by its steps; `bits` are Qiskit's, by index.
 
     Raises:
-        NotVectorized: it has an operation or an expression that only Aer evaluates.
+        NotVectorized: the circuit has an operation or an expression that only Aer evaluates.
     """
     writer = _Writer()
     writer.write(steps, range(qubits), {bit: number for number, bit in enumerate(bits)}, bits)

@@ -32,7 +32,7 @@ def layer_of(model: Mapping[str, Any]) -> Layer:
 
     Raises:
         NoiseInvalid: an error is not a physical one, does not fit its gate, or there are too many.
-        KeyError, TypeError, ValueError, AttributeError: it has not the shape of a model.
+        KeyError, TypeError, ValueError, AttributeError: the document does not have the shape of a model.
     """
     errors = model["errors"]
     if len(errors) > MAX_NOISE_ERRORS:

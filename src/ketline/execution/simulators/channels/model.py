@@ -85,10 +85,10 @@ class NoiseModels:
         self._models: OrderedDict[tuple[str, bytes], NoiseModel] = OrderedDict()
 
     def get(self, noise: Noise, project: str = "") -> NoiseModel:
-        """The model of a task's noise, checked and built if it is not kept for the task's project.
+        """The model of a task's noise, checked and built unless it is cached for the task's project.
 
         Raises:
-            NoiseInvalid: it is no model, or not a physical one.
+            NoiseInvalid: the noise is not a model, or the model is not physical.
         """
         if isinstance(noise, StoredNoise):
             # Its text is read only when its model is built.
@@ -117,7 +117,7 @@ def model_of(noise: NoiseLayer | Sequence[NoiseLayer]) -> NoiseModel:
     """Build a model.
 
     Raises:
-        NoiseInvalid: it is no model, or not a physical one.
+        NoiseInvalid: the noise is not a model, or the model is not physical.
     """
     models = [noise] if isinstance(noise, Mapping) else noise
     if not 0 < len(models) <= MAX_NOISE_MODELS:

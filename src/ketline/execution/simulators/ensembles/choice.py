@@ -28,11 +28,11 @@ def acts_on_bits(lowered: Lowered) -> bool:
 
 
 def choose_exact(lowered: Lowered, requested: Method, limits: ExecutionLimits, errors: CircuitErrors | None) -> Choice:
-    """How to compute exact values; nothing has been allocated when this returns or raises.
+    """Choose how exact values are computed; nothing has been allocated when this returns or raises.
 
     Raises:
-        ProgramTooLarge: it takes too much memory, or longer than any program may run.
-        ProgramUnsupported: the requested method cannot.
+        ProgramTooLarge: every way takes too much memory, or longer than any program may run.
+        ProgramUnsupported: the requested method cannot compute exact values of this circuit.
     """
     offered: dict[Method, SimulationMethod] = {Method.DENSITY_MATRIX: EvolvedDensityMatrix(errors)}
     if errors is None:

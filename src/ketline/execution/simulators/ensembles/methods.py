@@ -176,10 +176,10 @@ class _Superoperators:
 
 @lru_cache(64)
 def require_flow(lowered: Lowered) -> BranchingCircuit:
-    """A circuit as instructions, of which the measurements at the end are some.
+    """A circuit as instructions, including the measurements at its end.
 
     Raises:
-        ProgramUnsupported: it has an expression that only Aer evaluates.
+        ProgramUnsupported: the circuit has an expression that only Aer evaluates.
     """
     try:
         flow = flow_of(lowered.steps, lowered.num_qubits, lowered.circuit.clbits)

@@ -166,10 +166,10 @@ class MatrixProductState(AerMethod):
         ]
 
     def _final_state(self, engines: Engines, lowered: Lowered) -> tuple[MatrixProduct, Sequence[int], Taken]:
-        """The state before the measurements, the place of each qubit, and what it took.
+        """The state before the measurements, the place of each qubit, and the resources that the simulation took.
 
         Raises:
-            ProgramTooLarge: it takes more memory or operations than it may, or the budget is spent.
+            ProgramTooLarge: the state takes more memory or operations than permitted, or the budget is spent.
         """
         plan = plan_of(lowered, engines.max_operations)
         if plan is None:

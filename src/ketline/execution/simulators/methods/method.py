@@ -40,17 +40,17 @@ class SimulationMethod(Protocol):
         """Compare a circuit with what this method can do; nothing is allocated.
 
         Raises:
-            ProgramUnsupported: it does not have an operation of the circuit.
+            ProgramUnsupported: the method cannot apply an operation of the circuit.
             ProgramTooLarge: the state does not fit into the memory.
         """
         ...
 
     def circuit(self, lowered: Lowered, max_operations: int) -> Any:
-        """The circuit in operations that this method applies.
+        """The circuit, decomposed into operations that this method applies.
 
         Raises:
-            ProgramUnsupported: a gate cannot be made of them.
-            ProgramTooLarge: it has more than `max_operations` operations then.
+            ProgramUnsupported: a gate cannot be decomposed into them.
+            ProgramTooLarge: the decomposed circuit has more than `max_operations` operations.
         """
         ...
 
@@ -121,7 +121,7 @@ def require_gates(lowered: Lowered, method: Method, operations: frozenset[str]) 
     """Reject a circuit with an operation other than these, measurements and resets; the error names the first.
 
     Raises:
-        ProgramUnsupported: it has one.
+        ProgramUnsupported: the circuit has such an operation.
     """
     missing = sorted(set(lowered.operations) - operations - _NON_GATES)
     if missing:
