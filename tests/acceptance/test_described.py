@@ -55,7 +55,8 @@ def _described(shape: ResultShape = ResultShape.FULL) -> dict[str, Any]:
     options = ApiOptions(
         default_shots=1024, max_shots=100_000, max_program_bytes=1 << 20, version="0", result_shape=shape
     )
-    services = SimpleNamespace(authenticate=None, rate_limiter=None, metrics=NoMetrics(), tracing=NO_TRACING)
+    access = SimpleNamespace(authenticate=None, rate_limiter=None)
+    services = SimpleNamespace(access=access, metrics=NoMetrics(), tracing=NO_TRACING)
     return create_app(cast("Services", services), options).openapi()
 
 
